@@ -1,0 +1,79 @@
+// The license key a person types: CO-XXXXXXXX-XXXXXXXX-XXXXXXXX-XXXXXXXX. Byte-exact description: KEY.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/system/result.hpp>
+
+#include "license/time.h"
+
+namespace entitle {
+
+// What the 88 encrypted bits hold. The row at the authority decides what a license grants; these are for people and
+// for finding the row. Expiry: days since 2024-01-01, 0 = never.
+struct KeyPayload {
+    std::uint64_t serial = 0;      // 40 bits
+    std::uint8_t type = 0;         // 4 bits: index of the license type in the catalogue
+    std::uint8_t flags = 0;        // 4 bits, 0 today
+    std::uint16_t expiryDay = 0;
+    std::uint32_t salt = 0;        // 24 bits, random
+    bool operator==(const KeyPayload&) const = default;
+};
+
+enum class KeyError {
+    empty = 1,
+    tooLong,        // over 64 bytes
+    badPrefix,      // does not begin with CO
+    badLength,      // not 32 symbols
+    badSymbol,      // U, or something that is no letter or digit
+    badCheck,       // a typing error: the check symbol disagrees
+    unknownKeyId,   // made with a secret that this authority does not hold
+    notAuthentic,   // the tag disagrees: never made by this authority
+};
+std::string_view toString(KeyError);  // "bad-check", …
+std::string_view explain(KeyError);   // "That key has a typing error …": a sentence for people
+
+template <class T>
+using KeyResult = boost::system::result<T, KeyError>;
+[[noreturn]] void throw_exception_from_error(KeyError, const boost::source_location&);
+
+// A well-formed key: 32 symbols, values 0 … 31, check symbol right. No secret is needed to make one from text.
+struct LicenseKey {
+    std::array<std::uint8_t, 32> symbols{};
+    std::uint8_t keyId() const { return symbols[0] >> 2; }  // first 3 of 155 bits
+    std::string text() const;                               // canonical: upper case, with hyphens
+    bool operator==(const LicenseKey&) const = default;
+};
+// Any case; I and L read as 1, O as 0, U refused; spaces, hyphens and Unicode dashes ignored; over 64 bytes refused.
+KeyResult<LicenseKey> parseLicenseKey(std::string_view text);
+
+// LICENSE_SECRET_KEY: one to eight secrets of 64 hex digits, newest first, separated by commas. The key id of a secret
+// is the last 3 bits of BLAKE2b-256("COkeyID", secret): stable whatever its place in the list.
+// Two secrets with one id are refused: choose another secret. Wiped when it goes.
+class KeySecrets {
+  public:
+    static std::optional<KeySecrets> parse(std::string_view hexList, std::string* whyNot = nullptr);
+    KeySecrets(KeySecrets&&) noexcept = default;
+    KeySecrets& operator=(KeySecrets&&) noexcept = default;
+    ~KeySecrets();
+
+    LicenseKey seal(const KeyPayload&) const;                  // with the newest secret
+    KeyResult<KeyPayload> open(const LicenseKey&) const;       // constant time in the secret
+    // What the database holds instead of the key: BLAKE2b-256(Kidx, symbols).
+    KeyResult<std::array<std::uint8_t, 32>> index(const LicenseKey&) const;
+
+  private:
+    KeySecrets() = default;
+    struct Secret {
+        std::uint8_t id = 0;
+        std::array<std::uint8_t, 32> mac{}, enc{}, idx{};
+    };
+    std::vector<Secret> secrets_;
+};
+
+}  // namespace entitle
