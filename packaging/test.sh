@@ -1,0 +1,209 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every test. Then, as far as tools and time allow, what a build cannot see
+# by itself: sanitizers, fuzzing, another compiler, speed, format. What is left out is printed with its reason.
+#
+#   packaging/test.sh [--ci] [--no-install] [--list] [STAGE...]
+#
+#   dev      build with g++, warnings are errors; all tests             (this one always counts)
+#   format   every source as clang-format 14 writes it
+#   asan     all tests under AddressSanitizer and UBSan
+#   tsan     the tests of the code that has threads, under ThreadSanitizer
+#   fuzz     each parser and the RPC stream under libFuzzer, a short time each
+#   bench    the benchmarks in short: do they run, do the figures hold
+#   clang    build with clang, warnings are errors
+#   tidy     clang-tidy over every source (by name only: it takes long)
+#
+#   --ci          keep to half an hour on two cores: stages that do not fit are skipped and say so
+#   --no-install  do not touch packages
+#   --list        only print the stages
+#
+# ENTITLE_CACHE (~/.cache/entitled): compiler cache and fuzzing corpora, outside the tree, safe to delete.
+# Ends with "N passed, N failed" over all stages; exit 1 if anything failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+all_stages=(dev format asan tsan fuzz bench clang)
+ci=false install=true stages=()
+for argument in "$@"; do
+  case $argument in
+    --ci) ci=true ;;
+    --no-install) install=false ;;
+    --list) printf '%s\n' "${all_stages[@]}" tidy; exit 0 ;;
+    dev | format | asan | tsan | fuzz | bench | clang | tidy) stages+=("$argument") ;;
+    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | head -n -1; exit 0 ;;
+    *) echo "test.sh: unknown argument '$argument'; --help lists them" >&2; exit 2 ;;
+  esac
+done
+[ ${#stages[@]} -gt 0 ] || stages=("${all_stages[@]}")
+
+cache=${ENTITLE_CACHE:-${HOME:-/tmp}/.cache/entitled}
+logs=$PWD/build/log
+mkdir -p "$logs" || { echo "test.sh: $PWD/build cannot be written; clone the repository where you may write" >&2; exit 1; }
+cores=$(nproc)
+passed=0 failed=0 skipped=()
+
+if $install; then
+  packaging/dependencies.sh build test || { echo "0 passed, 1 failed"; exit 1; }
+  # Tools of the heavy stages are a convenience: without them those stages are skipped, by name.
+  if $ci && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then packaging/dependencies.sh heavy || true; fi
+fi
+if command -v ccache >/dev/null && mkdir -p "$cache/ccache" 2>/dev/null; then
+  export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=3G
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+fi
+
+# --- time -------------------------------------------------------------------------------------------------------------
+budget=$((28 * 60))
+remaining() { echo $((budget - SECONDS)); }
+# Seconds a stage takes on two cores with a cold compiler cache; measured, and rounded up.
+estimate() {
+  case $1 in asan) echo 240 ;; tsan) echo 150 ;; fuzz) echo 180 ;; bench) echo 150 ;; clang) echo 240 ;; *) echo 30 ;; esac
+}
+skip() { skipped+=("$1"); echo "SKIPPED: $1: $2"; }
+fits() {
+  $ci || return 0
+  [ "$(remaining)" -ge "$(estimate "$1")" ] && return 0
+  skip "$1" "$((SECONDS / 60)) of $((budget / 60)) minutes are used and it needs about $(($(estimate "$1") / 60)): packaging/test.sh $1"
+  return 1
+}
+have() {  # have STAGE TOOL...
+  local stage=$1 tool
+  shift
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null || { skip "$stage" "$tool is not installed (packaging/dependencies.sh heavy)"; return 1; }
+  done
+}
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+fail() { failed=$((failed + 1)); echo "FAILED: $1"; }
+
+# run LOG COMMAND...: quiet; on failure the end of its output, which names the fault.
+run() {
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1 </dev/null && return 0
+  local status=$?
+  echo "\$ $*"
+  grep -nE 'error:|error |Error|FAILED:|undefined reference|SUMMARY:' "$log" | cut -c1-300 | head -n 30
+  echo "... end of $log:"
+  tail -n 25 "$log" | cut -c1-300
+  return $status
+}
+
+# build STAGE PRESET [TARGET...]: configure and build.
+build() {
+  local stage=$1 preset=$2 started=$SECONDS options=()
+  shift 2
+  # A build directory made elsewhere (a moved or copied tree) cannot be configured again.
+  if [ -f "build/$preset/CMakeCache.txt" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "build/$preset/CMakeCache.txt"; then
+    rm -rf "build/$preset"
+  fi
+  run "$logs/$stage-configure.log" cmake --preset "$preset" -DBUILD_TESTING=ON || { fail "$stage: configure"; return 1; }
+  [ $# -eq 0 ] || options=(--target "$@")
+  run "$logs/$stage-build.log" cmake --build "build/$preset" -j "$cores" ${options[@]+"${options[@]}"} ||
+    { fail "$stage: build"; return 1; }
+  echo "built in $((SECONDS - started)) s"
+}
+
+# ctest_in STAGE PRESET [ARGUMENT...]: runs, prints ctest's closing lines, adds to the totals.
+ctest_in() {
+  local stage=$1 preset=$2 started=$SECONDS log=$logs/$1-ctest.log junit=$logs/$1-ctest.xml
+  shift 2
+  rm -f "$junit"
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$cores" --output-junit "$junit" "$@" \
+    >"$log" 2>&1 </dev/null
+  local status=$?
+  if [ ! -f "$junit" ]; then tail -n 20 "$log"; fail "$stage: ctest wrote no result"; return 1; fi
+  local tests failures skips
+  tests=$(sed -n 's/.*<testsuite.*[^a-z]tests="\([0-9]*\)".*/\1/p;s/^[[:space:]]*tests="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
+  failures=$(sed -n 's/^[[:space:]]*failures="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
+  skips=$(sed -n 's/^[[:space:]]*skipped="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
+  passed=$((passed + tests - failures - skips)) failed=$((failed + failures))
+  if [ $status -ne 0 ]; then
+    grep -E '^ *[0-9]+/[0-9]+ Test.*(Failed|Timeout|Exception|Not Run)|Failure$|SUMMARY:|Expected|Actual|Which is|terminate called' "$log" |
+      cut -c1-240 | head -n 80
+    sed -n '/^The following tests FAILED/,/^Errors while/p' "$log" | head -n 60
+    [ "$failures" -gt 0 ] || fail "$stage: ctest ended with status $status"
+    echo "whole output: $log"
+  elif [ "$skips" -gt 0 ]; then
+    # GoogleTest's reason stands on the line after "Skipped".
+    echo "$skips tests skipped themselves:"
+    sed -n 's/^[[:space:]]*\([0-9]* - .*(Skipped)\)/  \1/p' "$log" | head -n 20
+  fi
+  grep -E '% tests passed' "$log"
+  echo "ran in $((SECONDS - started)) s"
+  return $status
+}
+
+# --- stages -----------------------------------------------------------------------------------------------------------
+stage_dev() { build dev dev && ctest_in dev dev; }
+
+stage_format() {
+  have format clang-format || return 0
+  local version
+  version=$(clang-format --version | sed 's/.*version \([0-9]*\).*/\1/')
+  [ "$version" = 14 ] || { skip format "the tree is formatted by clang-format 14, this is $version"; return 0; }
+  find license proto daemon client server tests \( -name '*.h' -o -name '*.cpp' \) -print0 >"$logs/format.list"
+  if run "$logs/format.log" xargs -0 -a "$logs/format.list" clang-format --dry-run -Werror --ferror-limit=1; then
+    passed=$((passed + 1))
+  else
+    fail "format: clang-format -i FILE puts it right"
+  fi
+}
+
+# Suppressions and switches of the sanitizers stand here and nowhere else.
+stage_asan() {
+  ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
+    build asan asan && ctest_in asan asan -LE "slow|bench"
+}
+stage_tsan() { build tsan tsan && TSAN_OPTIONS=halt_on_error=1 ctest_in tsan tsan -L threads; }
+
+stage_fuzz() {
+  have fuzz clang++ || return 0
+  build fuzz fuzz || return 1
+  local target name seconds=${ENTITLE_FUZZ_SECONDS:-12} corpus
+  for target in build/fuzz/tests/fuzz/*_fuzz; do
+    [ -x "$target" ] || continue
+    name=$(basename "$target")
+    corpus=$cache/corpus/$name
+    mkdir -p "$corpus" "$logs/fuzz"
+    seeds=()
+    [ -d "tests/fuzz/corpus/${name%_fuzz}" ] && seeds=("tests/fuzz/corpus/${name%_fuzz}")
+    if run "$logs/$name.log" "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+      -artifact_prefix="$logs/fuzz/$name-" "$corpus" ${seeds[@]+"${seeds[@]}"}; then
+      echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/$name.log") inputs in $seconds s, no finding"
+      passed=$((passed + 1))
+    else
+      fail "$name: the input is in $logs/fuzz"
+    fi
+  done
+}
+
+stage_bench() { build bench release && ctest_in bench release -L bench; }
+
+stage_clang() {
+  have clang clang++ || return 0
+  build clang clang && passed=$((passed + 1))
+}
+
+stage_tidy() {
+  have tidy clang-tidy run-clang-tidy || return 0
+  build tidy clang || return 1
+  if run "$logs/tidy.log" run-clang-tidy -quiet -p build/clang -j "$cores" "$PWD/(license|proto|daemon|client|server)/.*"; then
+    passed=$((passed + 1))
+  else
+    fail "tidy: see $logs/tidy.log"
+  fi
+}
+
+for stage in "${stages[@]}"; do
+  echo "== $stage"
+  fits "$stage" || continue
+  started=$SECONDS
+  "stage_$stage"
+  echo "$stage: $((SECONDS - started)) s"
+done
+[ ${#skipped[@]} -eq 0 ] || echo "skipped stages: ${skipped[*]}"
+echo "all stages: $SECONDS s"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
