@@ -115,9 +115,8 @@ ctest_in() {
   local status=$?
   if [ ! -f "$junit" ]; then tail -n 20 "$log"; fail "$stage: ctest wrote no result"; return 1; fi
   local tests failures skips
-  tests=$(sed -n 's/.*<testsuite.*[^a-z]tests="\([0-9]*\)".*/\1/p;s/^[[:space:]]*tests="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
-  failures=$(sed -n 's/^[[:space:]]*failures="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
-  skips=$(sed -n 's/^[[:space:]]*skipped="\([0-9]*\)".*/\1/p' "$junit" | head -n 1)
+  counted() { sed -n "s/^[[:space:]]*$1=\"\([0-9]*\)\".*/\1/p" "$junit" | head -n 1; }
+  tests=$(counted tests) failures=$(counted failures) skips=$(counted skipped)
   passed=$((passed + tests - failures - skips)) failed=$((failed + failures))
   if [ $status -ne 0 ]; then
     grep -E '^ *[0-9]+/[0-9]+ Test.*(Failed|Timeout|Exception|Not Run)|Failure$|SUMMARY:|Expected|Actual|Which is|terminate called' "$log" |

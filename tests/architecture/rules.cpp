@@ -142,6 +142,8 @@ Breaches clockReads(const std::vector<SourceFile>& files) {
     for (const auto& file : files) {
         const bool judged = file.room() == "license" || file.room() == "daemon" || file.room() == "server";
         if (!judged || file.path.starts_with("daemon/clock") || file.path == "server/main.cpp") continue;
+        // sd_notify's RELOADING=1 must carry the monotonic time of the moment it is sent; nothing is decided by it.
+        if (file.path == "daemon/service_systemd.cpp") continue;
         forbidWords(out, file,
                     {"system_clock::now", "steady_clock::now", "high_resolution_clock::now", "clock_gettime",
                      "gettimeofday", "std::time", "localtime", "gmtime"},
