@@ -28,10 +28,13 @@ struct Now {
 inline constexpr Instant earliestInstant{Seconds{1577836800}};
 inline constexpr Instant latestInstant{Seconds{253402300799}};
 
+// t + d, held at the ends of the range instead of overflowing: times and spans may come from anywhere.
+Instant plus(Instant t, Seconds d);
+
 // "2026-11-22T09:15:00Z" (RFC 3339). Total: every value prints, whatever its year.
 std::string toRfc3339(Instant);
 
-// Reads exactly the form that toRfc3339 writes, with a real calendar date; nothing else.
+// Reads exactly the form that toRfc3339 writes for the years 0000 to 9999, with a real calendar date; nothing else.
 std::optional<Instant> fromRfc3339(std::string_view);
 
 // For people: "3 days 4 hours", "12 minutes", "5 seconds"; never more than two units, negative as "0 seconds".
