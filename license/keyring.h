@@ -35,7 +35,7 @@ class VerifyKey {
 class SecretKey {
   public:
     using Seed = std::array<std::uint8_t, 32>;
-    static SecretKey generate();              // randomness from libsodium
+    static SecretKey generate();  // randomness from libsodium
     static SecretKey fromSeed(const Seed&);
     static std::optional<SecretKey> fromPaserk(std::string_view);  // "k4.secret.…", public half checked
     SecretKey(SecretKey&&) noexcept;
@@ -44,13 +44,16 @@ class SecretKey {
     SecretKey& operator=(const SecretKey&) = delete;
     ~SecretKey();
     VerifyKey verifyKey() const;
-    std::string paserk() const;                                       // a secret: to a 0600 file only
+    std::string paserk() const;                                           // a secret: to a 0600 file only
     const std::array<std::uint8_t, 64>& bytes() const { return bytes_; }  // libsodium's seed || public
 
   private:
     SecretKey() = default;
     std::array<std::uint8_t, 64> bytes_{};
 };
+
+// What names an authority: 3 to 40 of [a-z0-9-].
+bool isAuthorityId(std::string_view);
 
 // The trust anchor: an authority's id and its root keys (active and standby). Text form, one line, at most 1 KiB:
 //   <authority id> k4.public.… [k4.public.…]…      (one to four roots; id: 3 to 40 of [a-z0-9-])
@@ -64,6 +67,7 @@ enum class RootsError { tooLong = 1, badForm, badAuthority, badKey, tooManyKeys 
 boost::system::result<Roots, RootsError> parseRoots(std::string_view);
 std::string printRoots(const Roots&);
 std::string_view toString(RootsError);  // a sentence for people
+[[noreturn]] void throw_exception_from_error(RootsError, const boost::source_location&);
 
 // One signing key of a key set. Its documents verify from notBefore to expires, unless revoked.
 struct SigningKeyEntry {

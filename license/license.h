@@ -1,6 +1,7 @@
 // Plain data of the licensing domain. No crypto, no clock, no decisions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,13 @@ namespace entitle {
 
 // Unlimited, wherever a number of bots stands.
 inline constexpr std::int64_t unlimited = -1;
+
+// Bounds of a document. Whoever fills one in stays within them: verification refuses what lies outside.
+inline constexpr std::int64_t maxBotsLimit = 1'000'000;          // a limit above that is `unlimited`
+inline constexpr Seconds maxDuration = std::chrono::days{3650};  // of offline, grace, wind-down and check
+inline constexpr std::size_t maxFeatures = 32;
+inline constexpr std::size_t maxComponents = 16;       // of a fingerprint
+inline constexpr std::size_t maxComponentHashes = 16;  // of one component: that many network cards, sorted, count
 
 // What is in force on this machine. Numbers are stored and sent: never reused, never renumbered.
 enum class Standing : std::uint8_t {
@@ -62,20 +70,20 @@ struct License {
     LicenseId id;           // sub
     DeviceId device;        // dev
     FingerprintTemplate fingerprint;
-    Instant issuedAt{};               // iat
-    Instant notBefore{};              // nbf
-    Instant freshUntil{};             // exp: end of freshness, not of the license
-    std::optional<Instant> endsAt;    // lic_exp: a real end (trial, cancellation, admin)
-    std::string type;                 // "trial", "basic", "pro", "enterprise", or a newer one
-    std::string plan;                 // "free", "basic", "pro", "enterprise", or a newer one
+    Instant issuedAt{};             // iat
+    Instant notBefore{};            // nbf
+    Instant freshUntil{};           // exp: end of freshness, not of the license
+    std::optional<Instant> endsAt;  // lic_exp: a real end (trial, cancellation, admin)
+    std::string type;               // "trial", "basic", "pro", "enterprise", or a newer one
+    std::string plan;               // "free", "basic", "pro", "enterprise", or a newer one
     std::vector<std::string> features;
-    std::int64_t maxBots = 0;         // unlimited, or >= 0
-    Seconds offline{};                // offline_s
-    Seconds grace{};                  // grace_s
-    Seconds windDown{};               // wind_down_s
-    Seconds check{};                  // check_s: how often to renew
-    std::uint64_t sequence = 0;       // seq: rises with every document of one license on one device
-    std::string nonce;                // the offline request this answers (base64url, 22 characters); empty if none
+    std::int64_t maxBots = 0;    // unlimited, or >= 0
+    Seconds offline{};           // offline_s
+    Seconds grace{};             // grace_s
+    Seconds windDown{};          // wind_down_s
+    Seconds check{};             // check_s: how often to renew
+    std::uint64_t sequence = 0;  // seq: rises with every document of one license on one device
+    std::string nonce;           // the offline request this answers (base64url, 22 characters); empty if none
     bool operator==(const License&) const = default;
 };
 

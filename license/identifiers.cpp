@@ -1,0 +1,25 @@
+#include "license/identifiers.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "license/base64url.h"
+
+namespace entitle {
+
+bool isLicenseId(std::string_view text) {
+    constexpr std::string_view head = "lic_";
+    if (text.substr(0, head.size()) != head) return false;
+    text.remove_prefix(head.size());
+    return text.size() >= 16 && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+           });
+}
+
+bool isOpaqueId(std::string_view text) {
+    std::array<std::uint8_t, 16> bytes{};
+    return fromBase64url(text, bytes);
+}
+
+}  // namespace entitle

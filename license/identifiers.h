@@ -1,0 +1,15 @@
+// Identifiers of signed documents: closed forms, so that none needs escaping in JSON, a log, a path or a URL.
+// Names of features, quotas, plans, types and components: isName in license/catalogue.h.
+#pragma once
+
+#include <string_view>
+
+namespace entitle {
+
+// LicenseId: "lic_" and 16 to 32 of [a-z0-9].
+bool isLicenseId(std::string_view);
+
+// 16 bytes as strict base64url, 22 letters: a DeviceId, a nonce, a fingerprint hash.
+bool isOpaqueId(std::string_view);
+
+}  // namespace entitle
