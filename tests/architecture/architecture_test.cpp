@@ -69,6 +69,7 @@ TEST(Rules, AllowedDirectionsAreLeftAlone) {
 TEST(Rules, BiteOnInventedFiles) {
     EXPECT_THAT(clockReads({scan("daemon/daemon.cpp", "auto t = std::chrono::system_clock::now();\n")}), SizeIs(1));
     EXPECT_THAT(clockReads({scan("daemon/clock_linux.cpp", "clock_gettime(CLOCK_BOOTTIME, &t);\n")}), IsEmpty());
+    EXPECT_THAT(pureCalls({scan("license/key.cpp", "std::snprintf(a, 1, b); std::printf(b);\n")}), SizeIs(1));
     EXPECT_THAT(platformInclusions({scan("daemon/store.cpp", "#include <unistd.h>\n#include <sys/stat.h>\n")}),
                 SizeIs(2));
     EXPECT_THAT(platformInclusions({scan("daemon/store_unix.cpp", "#include <unistd.h>\n")}), IsEmpty());
@@ -97,6 +98,11 @@ TEST(Architecture, IncludesPointOneWay) {
 
 TEST(Architecture, TimeIsAnArgument) {
     const auto breaches = clockReads(tree());
+    EXPECT_THAT(breaches, IsEmpty()) << joined(breaches);
+}
+
+TEST(Architecture, TheCoreTouchesNothing) {
+    const auto breaches = pureCalls(tree());
     EXPECT_THAT(breaches, IsEmpty()) << joined(breaches);
 }
 

@@ -24,6 +24,9 @@ Breaches includeDirection(const std::vector<SourceFile>&);
 // Calls of the core and the daemon that would make time an input nobody can test: only clock files read a clock.
 Breaches clockReads(const std::vector<SourceFile>&);
 
+// What the core must not do although a header it may include offers it.
+Breaches pureCalls(const std::vector<SourceFile>&);
+
 // System headers and platform #ifdefs stand in _linux, _unix, _windows and _systemd files only.
 Breaches platformInclusions(const std::vector<SourceFile>&);
 
