@@ -130,8 +130,137 @@ TOML
 start() {
   : >"$2"
   printf '   $ entitled --config %s &\n' "$1"
-  entitled --config "$1" >>"$2" 2>&1 </dev/null &
+  entitled --config "$1" >>"$2" 2>&1 </dev/null 9>&- &
   daemon=$!
   processes+=("$daemon")
   wait_for "$2" 'ready' "the daemon's start"
 }
+
+note "Everything happens below $place."
+note "These computers are make-believe: a development build reads hardware facts below a directory of our choice, here a"
+note "small tree with DMI, machine-id and a network card, since containers and virtual machines have few of their own."
+note "Such a build says 'development' in every answer, and programs believe it only when told to:"
+export ENTITLED_SOCKET=$place/run/entitled.sock ENTITLED_ADMIN_SOCKET=$place/run-admin/admin.sock
+export ENTITLED_ALLOW_DEVELOPMENT=1 ENTITLE_SERVER_DIR=$place/authority
+for variable in ENTITLED_SOCKET ENTITLED_ADMIN_SOCKET ENTITLED_ALLOW_DEVELOPMENT ENTITLE_SERVER_DIR; do
+  note "  export $variable=${!variable}"
+done
+machine hardware ours
+configuration entitled.toml hardware state run
+
+say "Start the daemon. No authority is known yet, and there is no license."
+start entitled.toml daemon.log
+
+say "Without a license there is demo mode: 3 bots, paper trading."
+show entitlectl status
+expect_status 0; expect '[Dd]emo'
+show entitlectl quota bots
+expect_status 0; expect '\b3\b'
+show entitlectl check paper_trading
+expect_status 0
+show entitlectl check live_trading
+expect_status 1; expect 'Upgrade to Basic'
+
+say "Found an authority, its roots apart, and mint a pro license."
+show entitle-server init --roots "$place/roots" --name quickstart
+expect_status 0
+show entitle-server license new --type pro --note 'quick start'
+expect_status 0; expect 'CO-'
+license=$(grep -oE 'lic_[a-z0-9]+' <<<"$output" | head -n 1)
+key=$(grep -oE 'CO-[0-9A-Z-]+' <<<"$output" | head -n 1)
+[ -n "$license" ] && [ -n "$key" ] || wrong "no license id and key were printed"
+
+say "Give the authority's public roots to the daemon: a file and SIGHUP. A release has them compiled in."
+show cp authority/roots.pub roots.pub
+expect_status 0
+show kill -HUP "$daemon"
+wait_for daemon.log 'configuration was read again' "reading the configuration again"
+show entitlectl status
+expect_status 0; expect 'quickstart'
+
+say "Carry a license by file: request on the machine, issue at the authority, import on the machine. No network."
+show entitlectl request --out machine.request
+expect_status 0
+show entitle-server issue --license "$license" --request machine.request --out machine.license
+expect_status 0
+show entitlectl import machine.license
+expect_status 0
+
+say "The license is in force: active, its features, 100 bots."
+show entitlectl status
+expect_status 0; expect '[Aa]ctive'; expect 'pro'
+show entitlectl features
+expect_status 0; expect 'live_trading'
+show entitlectl check live_trading
+expect_status 0
+show entitlectl quota bots
+expect_status 0; expect '\b100\b'
+
+say "Three bots take a slot each. They are small programs over the client library (client/examples/bot.cpp)."
+mkfifo ticks
+exec 9<>ticks # the bots work until this input ends
+bots=()
+for name in btc-grid eth-trend sol-dca; do
+  printf '   $ bot %s &\n' "$name"
+  bot "$name" <ticks >"$name.log" 2>&1 9>&- &
+  bots+=($!)
+  processes+=($!)
+done
+for name in btc-grid eth-trend sol-dca; do wait_for "$name.log" 'is held, license active' "a slot for $name"; done
+show entitlectl slots
+expect_status 0; expect btc-grid; expect eth-trend; expect sol-dca
+
+say "Kill one without warning: its slot comes back at once."
+show kill -KILL "${bots[1]}"
+wait "${bots[1]}" 2>/dev/null
+wait_until "the return of the killed bot's slot" '"in_use": ?2\b' entitlectl quota bots --json
+show entitlectl slots
+expect_status 0; expect btc-grid; expect sol-dca
+grep -q eth-trend <<<"$output" && wrong "the killed bot's slot is still there"
+
+say "Kill the daemon, and start it again: the license and the two bots' slots are still there."
+show kill -KILL "$daemon"
+wait "$daemon" 2>/dev/null
+for name in btc-grid sol-dca; do wait_for "$name.log" 'is reconnecting' "noticing the daemon's death in $name"; done
+start entitled.toml daemon.log
+for name in btc-grid sol-dca; do
+  (set +o pipefail; timeout 15 tail -n +1 -f "$name.log" | sed -n '/is reconnecting/,$p' | grep -q -m1 'is held, license active') ||
+    wrong "$name did not get its slot back"
+done
+note "$ cat btc-grid.log"
+sed 's/^/     /' btc-grid.log
+show entitlectl quota bots
+expect_status 0; expect '\b2\b'
+show entitlectl slots
+expect_status 0; expect btc-grid; expect sol-dca
+show entitlectl status
+expect_status 0; expect '[Aa]ctive'
+
+say "Copy the whole state directory, device key included, to another machine: refused."
+machine hardware-of-a-thief theirs
+configuration thief.toml hardware-of-a-thief state-of-a-thief run-of-a-thief
+show cp -a state/. state-of-a-thief/
+expect_status 0
+ours=$daemon
+start thief.toml thief.log
+show env ENTITLED_SOCKET="$place/run-of-a-thief/entitled.sock" entitlectl status
+expect_status 0; expect '[Oo]ther hardware|[Ww]rong.device'
+show env ENTITLED_SOCKET="$place/run-of-a-thief/entitled.sock" entitlectl check live_trading
+expect_status 1
+show entitlectl check live_trading
+expect_status 0
+
+say "The log of it all, and whether anybody touched it."
+show entitlectl audit --verify
+expect_status 0
+
+say "Stop everything."
+exec 9>&- # the bots' input ends, and so do they
+for bot in "${bots[0]}" "${bots[2]}"; do wait "$bot" || wrong "a bot ended with status $?"; done
+wait_until "the return of the last slots" '"in_use": ?0\b' entitlectl quota bots --json
+show kill -TERM "$ours" "$daemon"
+for pid in "$ours" "$daemon"; do wait "$pid" || wrong "a daemon ended with status $?"; done
+processes=()
+
+printf '\nAll %d steps went as described, in %d.%d s.\n' "$step" $((($(date +%s%N) - began) / 1000000000)) \
+  $((($(date +%s%N) - began) / 100000000 % 10))
