@@ -66,33 +66,41 @@ struct State {
     bool operator==(const State&) const = default;
 };
 
-struct Requested { PendingRequest request; };           // `entitlectl request`
-struct Imported {                                       // already verified, and matched against present hardware
+struct Requested {
+    PendingRequest request;
+};                 // `entitlectl request`
+struct Imported {  // already verified, and matched against present hardware
     License license;
     Match match = Match::same;
 };
 struct DeactivateRequested {};
-struct DeviceChanged { Match match; };                  // present hardware was matched (at start, and on demand)
-struct Tick {};                                         // the timer of nextWake, or a start
-struct Resumed {};                                      // the machine woke up
+struct DeviceChanged {
+    Match match;
+};                  // present hardware was matched (at start, and on demand)
+struct Tick {};     // the timer of nextWake, or a start
+struct Resumed {};  // the machine woke up
 using Event = std::variant<Requested, Imported, DeactivateRequested, DeviceChanged, Tick, Resumed>;
 
 // Effects are performed in the order given: Persist, ShrinkSlots, Notify.
-struct Persist {};                                      // write State before anything else becomes visible
+struct Persist {};  // write State before anything else becomes visible
 // Rights fell: slots above the limit in force end at windDownUntil (none: now). Tells of changes only, and a crash may
 // swallow one after Persist: at start the ledger is cut to what `evaluate` says as well.
-struct ShrinkSlots { std::optional<Instant> windDownUntil; };
-struct Notify { Standing from, to; };                   // observers and audit log
+struct ShrinkSlots {
+    std::optional<Instant> windDownUntil;
+};
+struct Notify {
+    Standing from, to;
+};  // observers and audit log
 using Effect = std::variant<Persist, ShrinkSlots, Notify>;
 
 // Why an event changed nothing. Data, not an exception.
 enum class Refusal {
     none = 0,
-    lowerSequence,   // a document older than one seen before
-    notYetValid,     // nbf lies ahead of the clock
-    alreadyOver,     // past exp + grace, or past lic_exp
-    otherNonce,      // it answers another request than ours
-    wrongDevice,     // present hardware is DIFFERENT from the document's fp
+    lowerSequence,  // a document older than one seen before
+    notYetValid,    // nbf lies ahead of the clock
+    alreadyOver,    // past exp + grace, or past lic_exp
+    otherNonce,     // it answers another request than ours
+    wrongDevice,    // present hardware is DIFFERENT from the document's fp
     nothingToDeactivate,
 };
 std::string_view toString(Refusal);

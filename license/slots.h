@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "license/time.h"
@@ -17,7 +17,7 @@ namespace entitle {
 
 using SlotId = std::uint64_t;  // never 0, never reused within a boot
 using SlotSecretHash = std::array<std::uint8_t, 32>;
-inline constexpr std::size_t maxSlotLabel = 64;   // bytes of printable UTF-8
+inline constexpr std::size_t maxSlotLabel = 64;        // bytes of printable UTF-8
 inline constexpr std::uint32_t maxSlotCount = 10'000;  // of one acquire
 
 // Who asks, as the kernel says.
@@ -37,45 +37,68 @@ struct Slot {
     Instant since{};
     // Set while no connection holds it: after a daemon restart, until its holder reclaims it or the window ends.
     std::optional<std::chrono::nanoseconds> reclaimUntil;  // boottime
-    std::uint64_t generation = 1;  // rises with every reclaim: the latest connection wins
+    std::uint64_t generation = 1;                          // rises with every reclaim: the latest connection wins
     bool operator==(const Slot&) const = default;
 };
 
-enum class AcquireRefusal { quotaExceeded = 1, uidShareExceeded, badCount, badLabel, unknownQuota, ledgerFull };
+enum class AcquireRefusal {
+    quotaExceeded = 1,
+    uidShareExceeded,
+    badCount,      // 0, or over maxSlotCount
+    badLabel,      // not isSlotLabel
+    unknownQuota,  // not even a name; which names are quotas, the catalogue says
+    ledgerFull,
+    doubledSecret,  // the secret is in use: draw another
+};
 enum class ReclaimRefusal { unknownSecret = 1, otherUser };
 std::string_view toString(AcquireRefusal);
 std::string_view toString(ReclaimRefusal);
+std::string_view explain(AcquireRefusal);
+std::string_view explain(ReclaimRefusal);
+
+// At most maxSlotLabel bytes of valid UTF-8 that cannot upset a terminal: no control characters, no separators of
+// lines, nothing that turns the direction of text. May be empty.
+bool isSlotLabel(std::string_view);
 
 struct QuotaUse {
-    std::int64_t limit = 0;       // unlimited or >= 0
-    std::uint64_t inUse = 0;      // held and awaiting reclaim
-    std::uint64_t awaiting = 0;   // of those, awaiting reclaim
+    std::int64_t limit = 0;      // unlimited or >= 0
+    std::uint64_t inUse = 0;     // held and awaiting reclaim
+    std::uint64_t awaiting = 0;  // of those, awaiting reclaim
 };
 
-// Every operation is O(log n); freeing all slots of one holder is O(slots of it).
+// Every operation is O(log n), and O(log n) more for each slot it frees or names; freeing all slots of one holder is
+// O(slots of it).
 class SlotLedger {
   public:
     struct Limits {
-        std::int64_t quota = 0;                       // unlimited or >= 0
-        std::optional<std::int64_t> perUid;           // a share per user, if configured
-        std::size_t slots = 65'536;                   // entries, whatever their count
+        std::int64_t quota = 0;              // unlimited or >= 0
+        std::optional<std::int64_t> perUid;  // a share per user, if configured
+        std::size_t slots = 65'536;          // entries, whatever their count
     };
 
-    struct Acquired { std::optional<SlotId> id; AcquireRefusal refusal{}; };
+    struct Acquired {
+        std::optional<SlotId> id;
+        AcquireRefusal refusal{};
+    };
     Acquired acquire(std::string_view quota, std::uint32_t count, std::string_view label, const Holder&,
                      const SlotSecretHash&, const Limits&, const Now&);
 
-    struct Reclaimed { std::optional<SlotId> id; std::uint64_t generation = 0; ReclaimRefusal refusal{}; };
+    struct Reclaimed {
+        std::optional<SlotId> id;
+        std::uint64_t generation = 0;
+        ReclaimRefusal refusal{};
+    };
     // The same uid with the secret takes its slot back, whether it awaits reclaim or another connection of the same
-    // user still holds it (the latest wins). Repeating is harmless.
+    // user still holds it (the latest wins). Repeating is harmless. After the window's end it is unknownSecret, whether
+    // expireReclaims has run by then or not.
     Reclaimed reclaim(const SlotSecretHash&, const Holder&, const Now&);
 
-    bool release(SlotId);                            // false: unknown (already gone)
+    bool release(SlotId);  // false: unknown (already gone)
     // The connection that held generation `generation` went away. A newer generation is left alone.
     bool releaseIfGeneration(SlotId, std::uint64_t generation);
 
-    // After a restart: what the file held. Ids and secrets must be unique; a doubled one is dropped. Every slot awaits
-    // reclaim until openReclaimWindow says until when.
+    // After a restart: what the file held. Ids and secrets must be unique: a doubled one is dropped, and so is a slot
+    // that acquire would not have made. Every slot awaits reclaim, without end until openReclaimWindow sets one.
     void restore(std::vector<Slot>);
     void openReclaimWindow(std::chrono::nanoseconds untilBoottime);  // at READY
     std::vector<SlotId> expireReclaims(const Now&);                  // frees and names them
@@ -94,15 +117,21 @@ class SlotLedger {
     void reserveIdsUpTo(SlotId);  // ids at or below are never handed out again
 
   private:
-    struct SecretLess {
-        bool operator()(const SlotSecretHash& a, const SlotSecretHash& b) const { return a < b; }
+    using SlotMap = std::map<SlotId, Slot>;
+    struct Units {
+        std::uint64_t inUse = 0;
+        std::uint64_t awaiting = 0;                    // of inUse
+        std::map<std::uint32_t, std::uint64_t> byUid;  // of inUse; no zeros
     };
-    void erase(std::map<SlotId, Slot>::iterator);
+    void insert(Slot);
+    void erase(SlotMap::iterator);
+    void setAwaiting(Slot&, std::optional<std::chrono::nanoseconds> until);
 
-    std::map<SlotId, Slot> slots_;
-    std::map<SlotSecretHash, SlotId, SecretLess> bySecret_;
-    std::map<std::string, std::uint64_t, std::less<>> inUse_;
-    std::map<std::pair<std::string, std::uint32_t>, std::uint64_t> inUseByUid_;
+    // slots_ owns; everything below is an index of it and changes in insert, erase and setAwaiting only.
+    SlotMap slots_;
+    std::map<SlotSecretHash, SlotId> bySecret_;
+    std::map<std::string, Units, std::less<>> units_;  // no entry without a slot
+    std::set<std::pair<std::uint32_t, SlotId>> byUid_;
     std::set<std::pair<std::chrono::nanoseconds, SlotId>> awaiting_;
     SlotId lastId_ = 0;
 };
