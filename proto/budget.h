@@ -36,4 +36,26 @@ class Budget {
     std::shared_ptr<Budget> wider_;
 };
 
+// What one holder has charged, given back when it goes.
+class Charge {
+  public:
+    explicit Charge(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {}
+    Charge(const Charge&) = delete;
+    Charge& operator=(const Charge&) = delete;
+    ~Charge() { static_cast<void>(resize(0)); }
+
+    // false: the budget does not reach, and the charge is as before. Shrinking always succeeds.
+    [[nodiscard]] bool resize(std::size_t bytes) {
+        if (!budget_ || bytes == held_) return true;
+        if (bytes > held_ && !budget_->charge(bytes - held_)) return false;
+        if (bytes < held_) budget_->release(held_ - bytes);
+        held_ = bytes;
+        return true;
+    }
+
+  private:
+    std::shared_ptr<Budget> budget_;
+    std::size_t held_ = 0;
+};
+
 }  // namespace entitle

@@ -21,9 +21,8 @@ namespace entitle {
 // owner destroys the connection first. Nothing of the connection is on the stack then: destroy it right there. By then
 // the peer's capabilities of ours are dropped, and calls under way to the peer have failed as DISCONNECTED.
 //
-//   auto connection = std::make_unique<Connection>(loop, std::move(socket), WireLimits{},
-//   Connection::Serving{bootstrap},
-//                                                  [&](CloseReason why) { connections.erase(id); });
+//   connection = std::make_unique<Connection>(loop, std::move(socket), WireLimits{}, Connection::Serving{bootstrap},
+//                                             [&](CloseReason why) { connections.erase(id); });
 class Connection {
   public:
     using OnClosed = std::function<void(CloseReason)>;
@@ -36,12 +35,11 @@ class Connection {
     // A daemon's end. `stream`: a connected Asio stream of loop.context().
     template <class Stream>
     Connection(KjLoop& loop, Stream stream, const WireLimits& limits, Serving serving, OnClosed onClosed)
-        : Connection(loop, std::make_unique<AsioByteStream<Stream>>(std::move(stream)), limits, std::move(serving),
-                     std::move(onClosed)) {}
+        : Connection(loop, byteStream(std::move(stream)), limits, std::move(serving), std::move(onClosed)) {}
     // A client's end.
     template <class Stream>
     Connection(KjLoop& loop, Stream stream, const WireLimits& limits, OnClosed onClosed)
-        : Connection(loop, std::make_unique<AsioByteStream<Stream>>(std::move(stream)), limits, std::move(onClosed)) {}
+        : Connection(loop, byteStream(std::move(stream)), limits, std::move(onClosed)) {}
 
     Connection(KjLoop&, std::unique_ptr<ByteStream>, const WireLimits&, Serving, OnClosed);
     Connection(KjLoop&, std::unique_ptr<ByteStream>, const WireLimits&, OnClosed);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <utility>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -100,6 +101,7 @@ class KjLoop {
     Port port_;
     kj::EventLoop loop_;
     kj::WaitScope waitScope_;
+    std::shared_ptr<KjLoop*> self_;  // posted handlers hold it weakly: they may outlive us in the context's queue
     BeforeSleep* listed_ = nullptr;
     int inside_ = 0;        // frames above us that will take a turn before the loop sleeps
     bool running_ = false;  // run() or poll() is below us

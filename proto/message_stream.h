@@ -40,6 +40,16 @@ void intrusive_ptr_release(WireState*) noexcept;
 void readCompleted(WireState&, boost::system::error_code, std::size_t);
 void writeCompleted(WireState&, boost::system::error_code, std::size_t);
 
+template <class Stream>
+concept SendsWithoutWaiting = requires(Stream stream, boost::system::error_code error) {
+    stream.non_blocking(true, error);
+    stream.native_non_blocking(true, error);
+};
+template <class Stream>
+concept ClosesOneWay = requires(Stream stream, boost::system::error_code error) {
+    stream.shutdown(boost::asio::socket_base::shutdown_send, error);
+};
+
 // Any stream of Asio's as a ByteStream: a Unix socket, or a pipe that knows neither non-blocking sends nor half a
 // close.
 template <class Stream>
@@ -47,8 +57,7 @@ class AsioByteStream final : public ByteStream {
   public:
     explicit AsioByteStream(Stream stream) : stream_(std::move(stream)) {
         boost::system::error_code ignored;
-        if constexpr (requires { stream_.native_non_blocking(true, ignored); })
-            stream_.native_non_blocking(true, ignored);
+        if constexpr (SendsWithoutWaiting<Stream>) stream_.non_blocking(true, ignored);
     }
     void readSome(std::span<std::byte> space, boost::intrusive_ptr<WireState> state) override {
         stream_.async_read_some(boost::asio::buffer(space.data(), space.size()),
@@ -63,9 +72,8 @@ class AsioByteStream final : public ByteStream {
                                  });
     }
     std::size_t tryWrite(std::span<const std::byte> bytes, boost::system::error_code& error) override {
-        if constexpr (requires { stream_.non_blocking(true, error); }) {
-            if (!stream_.non_blocking()) stream_.non_blocking(true, error);
-            return error ? 0 : stream_.write_some(boost::asio::buffer(bytes.data(), bytes.size()), error);
+        if constexpr (SendsWithoutWaiting<Stream>) {
+            return stream_.write_some(boost::asio::buffer(bytes.data(), bytes.size()), error);
         } else {
             error = boost::asio::error::would_block;
             return 0;
@@ -73,8 +81,7 @@ class AsioByteStream final : public ByteStream {
     }
     void shutdownSend() noexcept override {
         boost::system::error_code ignored;
-        if constexpr (requires { stream_.shutdown(boost::asio::socket_base::shutdown_send, ignored); })
-            stream_.shutdown(boost::asio::socket_base::shutdown_send, ignored);
+        if constexpr (ClosesOneWay<Stream>) stream_.shutdown(boost::asio::socket_base::shutdown_send, ignored);
     }
     void close() noexcept override {
         boost::system::error_code ignored;
@@ -84,6 +91,11 @@ class AsioByteStream final : public ByteStream {
   private:
     Stream stream_;
 };
+
+template <class Stream>
+std::unique_ptr<ByteStream> byteStream(Stream stream) {
+    return std::make_unique<AsioByteStream<Stream>>(std::move(stream));
+}
 
 // capnp::MessageStream over a ByteStream, for one TwoPartyVatNetwork.
 //

@@ -1,0 +1,73 @@
+// Bytes as they arrive, cut into messages.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <capnp/message.h>
+#include <kj/memory.h>
+
+#include "proto/budget.h"
+#include "proto/framing.h"
+#include "proto/limits.h"
+
+namespace entitle {
+
+// Read-ahead for one connection. While nothing arrives it keeps `idleBytes`; it doubles when a read fills it, so that
+// what a peer announces costs us nothing and what it sends costs at most twice its size.
+class InboundBuffer {
+  public:
+    static constexpr std::size_t idleBytes = 512;
+
+    InboundBuffer(const WireLimits&, std::shared_ptr<Budget>);
+
+    // Where the next bytes may be put; valid until the next call of anything here but next(). Empty: the budget does
+    // not reach. Grows, and gives back what a burst needed.
+    std::span<std::byte> space();
+    void commit(std::size_t bytes);  // that many of them have been put there
+
+    // The first frame, whole or not. Constant time.
+    Frame next() const;
+    bool hasWhole() const {
+        const Frame frame = next();
+        return frame.state == Frame::State::known && frame.bytes <= size();
+    }
+    const std::byte* data() const { return bytes_.get() + begin_; }
+    std::size_t size() const { return end_ - begin_; }
+    void consume(std::size_t bytes);  // from the front
+
+  private:
+    bool resize(std::size_t capacity);
+
+    const WireLimits& limits_;
+    std::unique_ptr<std::byte[]> bytes_;
+    std::size_t capacity_ = 0;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+    std::size_t lastRead_ = 0;
+    bool filled_ = false;  // the last read left no space: more is waiting
+    Charge charge_;        // of the capacity beyond idleBytes
+};
+
+// A message in memory of its own, charged to the budget until it is dropped. `frame` is known and wholly there. Null:
+// the budget does not reach.
+kj::Own<capnp::MessageReader> storeMessage(std::span<const std::byte> bytes, const Frame& frame, capnp::ReaderOptions,
+                                           const std::shared_ptr<Budget>&);
+
+// What a peer has asked and not finished: the Bootstrap and Call messages whose Finish has not come. Neither flow limit
+// nor backlog bounds these: an answer is kept until its Finish.
+class OpenQuestions {
+  public:
+    enum class Kind : std::uint8_t { other, opens, finishes, abort, malformed };
+    // Counts one message of the peer's.
+    Kind count(capnp::MessageReader&);
+    std::size_t size() const { return ids_.size(); }
+
+  private:
+    std::vector<std::uint32_t> ids_;  // ascending. Peers reuse the lowest free id, so that it stays short
+};
+
+}  // namespace entitle
