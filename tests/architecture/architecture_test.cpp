@@ -50,7 +50,9 @@ TEST(Scanner, BlanksCommentsAndLiteralsButKeepsCode) {
 
 TEST(Rules, EveryForbiddenPairIsReportedWithItsReason) {
     for (const auto& rule : forbiddenIncludes()) {
-        const std::string path = std::string(rule.from) + (rule.from.ends_with('/') ? "invented.cpp" : "cpp");
+        const std::string path = std::string(rule.from) + (rule.from.ends_with('/')    ? "invented.cpp"
+                                                           : rule.from.ends_with(".h") ? ""
+                                                                                       : "cpp");
         const std::string target = std::string(rule.include) + (rule.include.ends_with('/') ? "invented.h" : "");
         const auto breaches = includeDirection({scan(path, "#include <" + target + ">\n")});
         EXPECT_THAT(joined(breaches), HasSubstr(std::string(rule.reason))) << path << " " << target;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view pureCore = "the core is pure: time, files, sockets and threads belong to its callers";
 constexpr std::string_view rooms =
     "daemon, client and server meet on the wire and in license/, never in each other's code";
+constexpr std::string_view publicHeader = "what programs include brings the standard library and nothing else";
 constexpr std::string_view wire = "proto/ moves bytes and names endpoints; it serves both ends and knows neither";
 
 bool isProduct(const SourceFile& file) {
@@ -100,6 +101,12 @@ const std::vector<ForbiddenInclude>& forbiddenIncludes() {
         {"daemon/", "client/", rooms},
         {"daemon/", "server/", rooms},
         {"client/", "daemon/", rooms},
+        {"client/client.h", "proto/", publicHeader},
+        {"client/client.h", "license/", publicHeader},
+        {"client/client.h", "client/", publicHeader},
+        {"client/client.h", "boost/", publicHeader},
+        {"client/client.h", "kj/", publicHeader},
+        {"client/client.h", "capnp/", publicHeader},
         {"client/", "server/", rooms},
         {"server/", "daemon/", rooms},
         {"server/", "client/", rooms},
