@@ -44,7 +44,9 @@ class AuditLog {
     struct Opened;
 
     // Reads the tail, repairs a torn last line, appends `stored` (the record's last entry) if it is the one missing.
-    // `key` signs checkpoints for `device`; key and directory must outlive the log.
+    // A full, read-only or failing disk is a finding, not an error: entries wait in memory. An error means that
+    // somebody else may have put the file there: do not start. `key` signs checkpoints for `device`; key and directory
+    // must outlive the log.
     static FileResult<Opened> open(OwnedDirectory&, const SecretKey& key, const Limits&,
                                    const std::optional<AuditEntry>& stored, const Now&);
 
@@ -83,14 +85,14 @@ class AuditLog {
     FileResult<void> enqueue(const AuditEntry&);
     FileResult<void> drain();
     FileResult<void> rotate(Instant);
-    std::string checkpointDetail(std::uint64_t index, const AuditHash&) const;
+    FileResult<void> checkpointAt(Instant);
 
     struct Denials {
         std::map<std::pair<std::uint32_t, std::string>, std::uint64_t> counts;
         std::uint64_t others = 0;
         std::chrono::nanoseconds window{};
         std::optional<std::chrono::nanoseconds> end;  // boottime
-        std::chrono::nanoseconds quietSince{};
+        std::chrono::nanoseconds lastFlush{};
     };
 
     OwnedDirectory& directory_;
@@ -102,6 +104,7 @@ class AuditLog {
     AuditHash lastHash_{};
     std::uint64_t sinceCheckpoint_ = 0;
     std::uint64_t dropped_ = 0;
+    Instant droppedAt_{};
     Denials denials_;
 };
 

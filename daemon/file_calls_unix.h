@@ -15,7 +15,6 @@ class FileCalls {
   public:
     virtual ~FileCalls() = default;
     virtual int openAt(int directory, const char* name, int flags, mode_t mode);
-    virtual int close(int descriptor);
     virtual int fstat(int descriptor, struct stat* into);
     virtual ssize_t read(int descriptor, void* into, std::size_t size);
     virtual ssize_t write(int descriptor, const void* from, std::size_t size);

@@ -43,8 +43,8 @@ class OwnedDirectory {
 
     // Opens `path`, creating its last part if missing (0700 or 0755). Refused: a symlink as the last part, a directory
     // owned by anybody but this process's user or root, one with more access than `Privacy` allows, or one that another
-    // process holds (`locked`). The lock is a flock on the file "lock" in it, kept until destruction.
-    // `calls` must outlive the directory.
+    // process holds (`locked`). The lock is a flock on the directory itself, kept until destruction: it needs no file,
+    // so it works on a full or read-only disk too. `calls` must outlive the directory.
     static FileResult<std::unique_ptr<OwnedDirectory>> open(const std::string& path, Privacy,
                                                             FileCalls& calls = systemFileCalls());
 
@@ -74,14 +74,13 @@ class OwnedDirectory {
   private:
     OwnedDirectory(std::string path, FileCalls& calls) : path_(std::move(path)), calls_(calls) {}
     std::string pathOf(std::string_view name) const;
-    FileResult<Descriptor> openChecked(std::string_view name, int flags) const;
+    FileResult<Descriptor> openChecked(std::string_view name, int flags, std::uint64_t* size) const;
     FileResult<void> writeNew(const std::string& temporary, std::string_view bytes);
     FileResult<void> syncSelf();
 
     std::string path_;
     FileCalls& calls_;
     Descriptor directory_;
-    Descriptor lock_;
 };
 
 // A growing file. An append is all or nothing: after a fault what was half written is cut off again, or, where even

@@ -44,18 +44,19 @@ class SlotFile {
   private:
     explicit SlotFile(std::unique_ptr<MappedFile>);
     bool grow();
+    void restore(Opened&);
 
     std::unique_ptr<MappedFile> mapped_;
     std::pmr::unsynchronized_pool_resource pool_;
     std::pmr::unordered_map<SlotId, std::uint32_t> places_{&pool_};
-    std::vector<std::uint32_t> free_;  // places, the lowest last
+    std::vector<std::uint32_t> free_;  // places; the next one to be used is the last
     std::uint64_t revision_ = 0;       // of records: of two with one id the higher counts
 };
 
 struct SlotFile::Opened {
     std::unique_ptr<SlotFile> file;
     std::vector<Slot> slots;  // ascending ids; for SlotLedger::restore
-    std::size_t dropped = 0;  // records damaged or doubled
+    std::size_t dropped = 0;  // damaged records; one superseded by a newer of its id is none
     bool continued = false;   // false: a new file, or another boot's
 };
 

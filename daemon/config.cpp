@@ -1,0 +1,369 @@
+#include "daemon/config.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
+
+#include <boost/throw_exception.hpp>
+
+// Only here, and without exceptions: the parser's own types never leave this file.
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+namespace entitle {
+
+namespace {
+
+constexpr std::size_t maxErrors = 50;
+constexpr std::size_t maxPathBytes = 4'000;
+constexpr std::size_t maxSocketPathBytes = 107;  // sun_path of sockaddr_un, less its terminator
+constexpr std::uint32_t kibi = 1024;
+
+// How many letters must be changed, added or dropped.
+std::size_t editDistance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        auto diagonal = std::exchange(row[0], i);
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const auto above = row[j];
+            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+            diagonal = above;
+        }
+    }
+    return row.back();
+}
+
+std::string_view nearest(std::string_view word, const std::vector<std::string>& known) {
+    std::string_view best;
+    std::size_t least = 3;  // farther than two letters is a guess, not a slip
+    for (const auto& candidate : known) {
+        const auto distance = editDistance(word.substr(0, 64), candidate);
+        if (distance < least && distance < candidate.size()) {
+            least = distance;
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+std::uint32_t lineOf(const toml::node& node) {
+    return node.source().begin.line;
+}
+
+bool isPlainPath(std::string_view path) {
+    return !path.empty() && path.front() == '/' && path.size() <= maxPathBytes &&
+           std::ranges::none_of(path, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+bool isGroupName(std::string_view name) {
+    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+    return name.empty() || (name.size() <= 32 && letter(name[0]) && std::ranges::all_of(name, [&](char c) {
+                                return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '$';
+                            }));
+}
+
+std::string querySocketIn(const std::string& runtimeDirectory) {
+    return runtimeDirectory + "/entitled.sock";
+}
+
+// In a directory of its own beside the other: it is never mounted into a container.
+std::string adminSocketBeside(const std::string& runtimeDirectory) {
+    return runtimeDirectory + "-admin/admin.sock";
+}
+
+std::string directoryOf(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
+
+// Sockets that nobody named follow the runtime directory.
+void moveRuntimeDirectory(Config& config, std::string directory) {
+    if (config.query.path == querySocketIn(config.runtimeDirectory)) config.query.path = querySocketIn(directory);
+    if (config.admin.path == adminSocketBeside(config.runtimeDirectory))
+        config.admin.path = adminSocketBeside(directory);
+    config.runtimeDirectory = std::move(directory);
+}
+
+// What no single key can tell. An empty list: all is well.
+std::vector<std::string> contradictions(const Config& config) {
+    std::vector<std::string> found;
+    for (const auto* socket : {&config.query, &config.admin}) {
+        if (socket->path.size() > maxSocketPathBytes) {
+            found.push_back("the socket path " + printable(socket->path) + " is longer than " +
+                            std::to_string(maxSocketPathBytes) + " bytes, the most the system takes");
+        }
+    }
+    const auto adminDirectory = directoryOf(config.admin.path);
+    if (adminDirectory == directoryOf(config.query.path) || adminDirectory == config.runtimeDirectory) {
+        found.push_back(
+            "the admin socket must have a directory of its own, apart from the query socket and runtime_dir: " +
+            printable(config.admin.path));
+    }
+    if (config.stateDirectory == config.runtimeDirectory) {
+        found.emplace_back(
+            "state_dir and runtime_dir must be two directories: one outlives a reboot, the other must not");
+    }
+    if (config.limits.memoryPerUser > config.limits.memory) {
+        found.emplace_back("limits.memory_per_user_kib is more than limits.memory_kib, the memory for all users");
+    }
+    return found;
+}
+
+// One table of the file. Every key that may stand in it is asked for, present or not; what was not asked for is
+// unknown.
+class Section {
+  public:
+    Section(const toml::table* table, std::string name, std::string_view file, std::vector<ConfigError>& errors)
+        : table_(table), name_(std::move(name)), file_(file), errors_(errors) {}
+
+    template <class T>
+    void number(std::string_view key, T& into, std::int64_t least, std::int64_t most, std::int64_t unit = 1) {
+        const auto* node = find(key);
+        if (!node) return;
+        const auto value = node->value_exact<std::int64_t>();
+        if (!value) return complain(*node, key, "must be a whole number");
+        if (*value < least || *value > most) {
+            return complain(
+                *node, key,
+                "must be " + std::to_string(least) + " to " + std::to_string(most) + ", not " + std::to_string(*value));
+        }
+        into = static_cast<T>(*value * unit);
+    }
+    void flag(std::string_view key, bool& into) {
+        const auto* node = find(key);
+        if (!node) return;
+        if (const auto value = node->value_exact<bool>()) {
+            into = *value;
+        } else {
+            complain(*node, key, "must be true or false");
+        }
+    }
+    // `accept` takes the text, or gives what is wrong with it.
+    template <class Accept>
+    void text(std::string_view key, Accept accept) {
+        const auto* node = find(key);
+        if (!node) return;
+        const auto value = node->value_exact<std::string>();
+        const std::string wrong = value ? accept(*value) : "must be a text in quotes";
+        if (!wrong.empty()) complain(*node, key, wrong);
+    }
+    void path(std::string_view key, std::string& into) {
+        text(key, [&](const std::string& value) -> std::string {
+            if (!isPlainPath(value)) return "must be an absolute path, not \"" + printable(value) + "\"";
+            into = value;
+            while (into.size() > 1 && into.back() == '/') into.pop_back();
+            return {};
+        });
+    }
+    void socket(Config::Socket& into, std::uint32_t allowedMode, std::string_view whyNotMore) {
+        path("path", into.path);
+        std::uint32_t mode = into.mode;
+        number("mode", mode, 0, 0777);
+        if ((mode & ~allowedMode) != 0) {
+            complain(*table_->get("mode"), "mode", std::string(whyNotMore));
+        } else {
+            into.mode = mode;
+        }
+        text("group", [&](const std::string& value) -> std::string {
+            if (!isGroupName(value)) return "is no name of a group: \"" + printable(value) + "\"";
+            into.group = value;
+            return {};
+        });
+    }
+    const toml::table* table(std::string_view key) {
+        const auto* node = find(key);
+        if (!node) return nullptr;
+        if (!node->is_table())
+            complain(*node, key, "is a section: write [" + std::string(key) + "] on a line of its own");
+        return node->as_table();
+    }
+
+    const std::string& name() const { return name_; }
+    const std::vector<std::string>& known() const { return known_; }
+
+    void complainOfUnknown(const std::vector<Section>& all) const {
+        if (!table_) return;
+        for (const auto& [key, node] : *table_) {
+            const std::string_view word = key.str();
+            if (std::ranges::find(known_, word) != known_.end()) continue;
+            std::string message = "unknown key \"" + printable(word, 64) + "\"";
+            if (!name_.empty()) message += " in [" + name_ + "]";
+            const auto home = std::ranges::find_if(
+                all, [&](const Section& s) { return std::ranges::find(s.known_, word) != s.known_.end(); });
+            if (const auto slip = nearest(word, known_); !slip.empty()) {
+                message += "; did you mean \"" + std::string(slip) + "\"?";
+            } else if (home != all.end()) {
+                message +=
+                    home->name_.empty() ? "; it belongs above all sections" : "; it belongs in [" + home->name_ + "]";
+            }
+            errors_.push_back({file_, key.source().begin.line, std::move(message)});
+        }
+    }
+
+  private:
+    const toml::node* find(std::string_view key) {
+        known_.emplace_back(key);
+        return table_ ? table_->get(key) : nullptr;
+    }
+    void complain(const toml::node& node, std::string_view key, const std::string& what) {
+        errors_.push_back({file_, lineOf(node), (name_.empty() ? "" : name_ + ".") + std::string(key) + " " + what});
+    }
+
+    const toml::table* table_;
+    std::string name_;
+    std::string file_;
+    std::vector<ConfigError>& errors_;
+    std::vector<std::string> known_;
+};
+
+void readLimits(Section& section, Config::Limits& limits) {
+    section.number("connections", limits.connections, 1, 1'000'000);
+    section.number("connections_per_user", limits.connectionsPerUser, 1, 1'000'000);
+    auto firstMessage = limits.firstMessage.count();
+    section.number("first_message_ms", firstMessage, 100, 60'000);
+    limits.firstMessage = std::chrono::milliseconds(firstMessage);
+    section.number("message_words", limits.messageWords, 1'024, 65'536);
+    section.number("nesting", limits.nesting, 8, 64);
+    section.number("flow_words", limits.flowWords, 512, 1'048'576);
+    section.number("open_questions", limits.openQuestions, 4, 65'536);
+    section.number("memory_per_user_kib", limits.memoryPerUser, 256, 4'194'304, kibi);
+    section.number("memory_kib", limits.memory, 1'024, 16'777'216, kibi);
+    section.number("activations_per_minute", limits.activationsPerMinute, 1, 1'000);
+}
+
+void readSlots(Section& section, Config& config) {
+    auto window = config.slots.reclaimWindow.count();
+    section.number("reclaim_window_s", window, 0, 3'600);
+    config.slots.reclaimWindow = std::chrono::seconds(window);
+    section.number("per_user", config.slots.perUser, 1, std::numeric_limits<std::int32_t>::max());
+    section.number("entries", config.slots.entries, 1, 65'536);
+    section.number("max_bots", config.lower.maxBots, 0, std::numeric_limits<std::int32_t>::max());
+}
+
+void readDevelopment(Section& section, Config& config, Build build) {
+    Config wanted;
+    section.path("roots", wanted.rootsFile);
+    section.path("hardware_root", wanted.hardwareRoot);
+    if (build == Build::development) {
+        config.rootsFile = wanted.rootsFile;
+        config.hardwareRoot = wanted.hardwareRoot;
+        return;
+    }
+    constexpr std::string_view why = " has no effect: this build has its roots compiled in";
+    if (!wanted.rootsFile.empty()) config.ignored.push_back("development.roots" + std::string(why));
+    if (wanted.hardwareRoot != "/") config.ignored.push_back("development.hardware_root" + std::string(why));
+}
+
+}  // namespace
+
+std::string toString(const ConfigError& error) {
+    auto place = error.file;
+    if (error.line != 0) place += ":" + std::to_string(error.line);
+    return place + ": " + error.message;
+}
+
+void throw_exception_from_error(const ConfigErrors& errors, const boost::source_location& where) {
+    std::string message;
+    for (const auto& error : errors.errors) message += (message.empty() ? "" : "\n") + toString(error);
+    boost::throw_exception(std::runtime_error(message), where);
+}
+
+ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, Build build) {
+    const std::string name(file);
+    if (text.size() > maxConfigBytes) {
+        return ConfigErrors{{{name, 0, "is larger than " + std::to_string(maxConfigBytes) + " bytes"}}};
+    }
+    const auto parsed = toml::parse(text);
+    if (!parsed) {
+        const auto& error = parsed.error();
+        return ConfigErrors{{{name, error.source().begin.line, printable(error.description(), 400)}}};
+    }
+
+    Config config;
+    std::vector<ConfigError> errors;
+    std::vector<Section> sections;
+    sections.reserve(9);  // references into it are held below
+    auto& top = sections.emplace_back(&parsed.table(), "", name, errors);
+    const auto section = [&](const char* key) -> Section& {
+        return sections.emplace_back(top.table(key), key, name, errors);
+    };
+
+    top.path("state_dir", config.stateDirectory);
+    auto runtimeDirectory = config.runtimeDirectory;
+    top.path("runtime_dir", runtimeDirectory);
+    moveRuntimeDirectory(config, std::move(runtimeDirectory));
+    section("query").socket(config.query, 0666, "may open the socket for reading and writing only, 0o666 at most");
+    section("admin").socket(config.admin, 0660, "must not open the admin socket to others: 0o660 at most");
+    section("log").text("level", [&](const std::string& word) -> std::string {
+        const auto level = parseLogLevel(word);
+        if (!level) return "must be \"debug\", \"info\", \"warning\" or \"error\", not \"" + printable(word, 32) + "\"";
+        config.logLevel = *level;
+        return {};
+    });
+    readLimits(section("limits"), config.limits);
+    readSlots(section("slots"), config);
+    section("demo").flag("enabled", config.lower.demoEnabled);
+    auto& audit = section("audit");
+    audit.number("file_kib", config.audit.fileBytes, 16, 65'536, kibi);
+    audit.number("files", config.audit.files, 2, 64);
+    readDevelopment(section("development"), config, build);
+
+    for (const auto& each : sections) each.complainOfUnknown(sections);
+    if (errors.empty()) {
+        for (auto& message : contradictions(config)) errors.push_back({name, 0, std::move(message)});
+    }
+    if (errors.empty()) return config;
+    std::ranges::stable_sort(errors, {}, &ConfigError::line);
+    if (errors.size() > maxErrors) errors.resize(maxErrors);
+    return ConfigErrors{std::move(errors)};
+}
+
+ConfigResult<Config> applyEnvironment(Config config, const Environment& lookup, Build build) {
+    std::vector<ConfigError> errors;
+    const auto complain = [&](const char* name, const std::string& what) {
+        errors.push_back({"environment", 0, std::string(name) + " " + what});
+    };
+    // An empty variable is as good as none.
+    const auto path = [&](const char* name) -> std::optional<std::string> {
+        auto value = lookup(name);
+        if (!value || value->empty()) return std::nullopt;
+        if (!isPlainPath(*value)) {
+            complain(name, "must be an absolute path, not \"" + printable(*value) + "\"");
+            return std::nullopt;
+        }
+        while (value->size() > 1 && value->back() == '/') value->pop_back();
+        return value;
+    };
+    if (auto value = path("ENTITLED_STATE_DIR")) config.stateDirectory = *std::move(value);
+    if (auto value = path("ENTITLED_RUNTIME_DIR")) moveRuntimeDirectory(config, *std::move(value));
+    if (auto value = path("ENTITLED_SOCKET")) config.query.path = *std::move(value);
+    if (auto value = path("ENTITLED_ADMIN_SOCKET")) config.admin.path = *std::move(value);
+    if (const auto value = lookup("ENTITLED_LOG_LEVEL"); value && !value->empty()) {
+        if (const auto level = parseLogLevel(*value)) {
+            config.logLevel = *level;
+        } else {
+            complain("ENTITLED_LOG_LEVEL",
+                     "must be debug, info, warning or error, not \"" + printable(*value, 32) + "\"");
+        }
+    }
+    for (const auto& [name, member] : {std::pair{"ENTITLED_ROOTS", &Config::rootsFile},
+                                       std::pair{"ENTITLED_HARDWARE_ROOT", &Config::hardwareRoot}}) {
+        auto value = path(name);
+        if (!value) continue;
+        if (build == Build::release) {
+            config.ignored.push_back(std::string(name) + " has no effect: this build has its roots compiled in");
+        } else {
+            config.*member = *std::move(value);
+        }
+    }
+    if (errors.empty()) {
+        for (auto& message : contradictions(config)) errors.push_back({"environment", 0, std::move(message)});
+    }
+    if (!errors.empty()) return ConfigErrors{std::move(errors)};
+    return config;
+}
+
+}  // namespace entitle
