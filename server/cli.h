@@ -1,0 +1,67 @@
+// The command line of entitle-server: what every command is given and what it answers. One file per command group.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <boost/json/object.hpp>
+
+#include "server/authority.h"
+#include "server/denial.h"
+
+namespace entitle {
+
+// Exit codes, stable: scripts depend on them.
+enum class ExitCode : int { ok = 0, refused = 1, usage = 2, fault = 3 };
+
+// What a command answers, in both forms; main prints the one that was asked for.
+struct Answer {
+    std::string text;                   // for people; ends in '\n'
+    boost::json::object json;           // for programs
+    std::vector<std::string> warnings;  // to standard error, and as "warnings" in the JSON
+};
+using Command = std::function<Granted<Answer>()>;
+
+// What main hands to every command.
+struct Cli {
+    std::function<Instant()> now;
+    std::function<std::optional<std::string>(const char*)> environment;
+
+    // Set by the options before a command runs.
+    std::string directoryOption;
+    bool json = false;
+    int waitSeconds = 10;
+    Command chosen;
+
+    std::filesystem::path directory() const;  // --dir, ENTITLE_SERVER_DIR, else the default
+    std::string program() const;              // what a person types before a command: with --dir if it was given
+    Granted<Authority> open() const;
+    Granted<LicenseSecrets> licenseSecrets() const;
+};
+
+void addInitCommand(CLI::App&, Cli&);
+void addAuthorityCommands(CLI::App&, Cli&);
+void addLicenseCommands(CLI::App&, Cli&);
+void addIssueCommand(CLI::App&, Cli&);
+void addKeysCommands(CLI::App&, Cli&);
+
+// Parses, runs, prints. `now` and `environment` must be set.
+ExitCode runCommandLine(Cli&, int argc, const char* const* argv, std::ostream& out, std::ostream& err);
+
+// --roots, else ENTITLE_SERVER_ROOTS; refused with words when neither is given.
+Granted<std::filesystem::path> rootsDirectory(const Cli&, const std::string& option);
+
+// "  name        value\n", for the human form.
+std::string field(std::string_view name, std::string_view value);
+// A license's "lic_…" id, or a CO- key.
+Granted<LicenseRow> findLicense(const Cli&, Authority&, const std::string& idOrKey);
+boost::json::value jsonInstant(const std::optional<Instant>&);  // RFC 3339 or null
+
+}  // namespace entitle

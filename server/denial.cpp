@@ -1,0 +1,65 @@
+#include "server/denial.h"
+
+#include <stdexcept>
+
+namespace entitle {
+
+std::string_view toString(DenialReason reason) {
+    switch (reason) {
+        case DenialReason::usage:
+            return "usage";
+        case DenialReason::noAuthority:
+            return "no-authority";
+        case DenialReason::alreadyFounded:
+            return "already-founded";
+        case DenialReason::unsafeFile:
+            return "unsafe-file";
+        case DenialReason::unreadable:
+            return "unreadable";
+        case DenialReason::rootsInReach:
+            return "roots-in-reach";
+        case DenialReason::badSecret:
+            return "bad-secret";
+        case DenialReason::newerSchema:
+            return "newer-schema";
+        case DenialReason::unknownLicense:
+            return "unknown-license";
+        case DenialReason::badKey:
+            return "bad-key";
+        case DenialReason::badRequest:
+            return "bad-request";
+        case DenialReason::wrongAuthority:
+            return "wrong-authority";
+        case DenialReason::noHardware:
+            return "no-hardware";
+        case DenialReason::seatTaken:
+            return "seat-taken";
+        case DenialReason::seatReleased:
+            return "seat-released";
+        case DenialReason::licenseEnded:
+            return "license-ended";
+        case DenialReason::answerStale:
+            return "answer-stale";
+        case DenialReason::keySetBehind:
+            return "key-set-behind";
+        case DenialReason::sequenceSpent:
+            return "sequence-spent";
+        case DenialReason::unknownDevice:
+            return "unknown-device";
+        case DenialReason::noSigningKey:
+            return "no-signing-key";
+        case DenialReason::unknownSigningKey:
+            return "unknown-signing-key";
+        case DenialReason::tooManyKeys:
+            return "too-many-keys";
+        case DenialReason::wrongRoot:
+            return "wrong-root";
+    }
+    return "refused";
+}
+
+void throw_exception_from_error(const Denial& denial, const boost::source_location&) {
+    throw std::logic_error(denial.message);
+}
+
+}  // namespace entitle

@@ -1,0 +1,37 @@
+// New licenses: a CO- key and the row that decides what it grants.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/denial.h"
+#include "server/keys.h"
+#include "server/rows.h"
+#include "server/store.h"
+
+namespace entitle {
+
+struct NewLicense {
+    std::string type;               // of the catalogue
+    std::optional<int> days;        // its length, from the first document on; overrides the type's
+    std::optional<Instant> endsAt;  // or a fixed end
+    std::string note;               // for people, at most 200 bytes of printable UTF-8
+    std::string planLimits;         // the plan whose bots and features it carries instead of its type's; "" for none
+};
+struct MintedLicense {
+    LicenseRow row;
+    LicenseKey key;
+};
+Granted<MintedLicense> mintLicense(Store&, const LicenseSecrets&, const NewLicense&, Instant now);
+
+// The key again, encoded anew from the row and compared with its index.
+Granted<LicenseKey> showKey(const LicenseSecrets&, const LicenseRow&);
+
+// The row of a typed CO- key. That the key opens is not enough: without a row there is no license.
+Granted<LicenseRow> licenseOfKey(Store&, const LicenseSecrets&, std::string_view key);
+
+// "2027-01-31", good through that day in UTC, or "2027-01-31T12:00:00Z".
+std::optional<Instant> parseEnd(std::string_view);
+
+}  // namespace entitle
