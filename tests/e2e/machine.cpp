@@ -1,6 +1,7 @@
 #include "tests/e2e/machine.h"
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -35,13 +37,14 @@ void makeDirectory(const std::string& path) {
 }  // namespace
 
 Machine::Machine(char seed) : directory_(freshDirectory()) {
-    for (const char* part : {"/etc", "/state", "/run", "/run-admin", "/hardware"}) makeDirectory(directory_ + part);
-    buildHardware(seed);
+    for (const char* part : {"/etc", "/state", "/run", "/run-admin"}) makeDirectory(directory_ + part);
+    changeHardware(seed);
     write(configFile(), "state_dir = \"" + stateDirectory() + "\"\nruntime_dir = \"" + directory_ +
                             "/run\"\n[query]\npath = \"" + querySocket() + "\"\n[admin]\npath = \"" + directory_ +
                             "/run-admin/admin.sock\"\n[development]\nroots = \"" + rootsFile() +
                             "\"\nhardware_root = \"" + directory_ + "/hardware\"\n");
 
+    ticks_ = Descriptor(::open(pipe("ticks").c_str(), O_RDWR | O_CLOEXEC));
     notifications_ = Descriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -58,8 +61,9 @@ Machine::~Machine() {
     fs::remove_all(directory_, ignored);
 }
 
-void Machine::buildHardware(char seed) const {
+void Machine::changeHardware(char seed) const {
     const auto root = directory_ + "/hardware";
+    fs::remove_all(root);
     const auto dmi = root + "/sys/class/dmi/id";
     const auto card = root + "/sys/devices/pci0000:00/0000:00:1f.6";
     for (const auto& path : {dmi, card + "/net/eth0", root + "/sys/class/net", root + "/etc"})
@@ -134,8 +138,18 @@ Process Machine::startCtl(std::vector<std::string> arguments) const {
     return Process(arguments, environment(), directory_ + "/ctl.log");
 }
 
+Process Machine::startBot(const std::string& name) const {
+    return Process({ENTITLE_BOT, name}, environment(), directory_ + "/bots.log", pipe("ticks"));
+}
+
+std::string Machine::pipe(const std::string& name) const {
+    auto path = directory_ + "/" + name;
+    if (::mkfifo(path.c_str(), 0600) != 0 && errno != EEXIST) throw std::runtime_error("cannot make " + path);
+    return path;
+}
+
 void Machine::write(const std::string& path, const std::string& text, unsigned mode) const {
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    std::ofstream out(path, std::ios::binary);
     out << text;
     out.close();
     if (!out || ::chmod(path.c_str(), mode) != 0) throw std::runtime_error("cannot write " + path);

@@ -37,17 +37,20 @@ class Machine {
 
     Output ctl(std::vector<std::string> arguments, Environment more = {}) const;  // entitlectl, to its end
     Process startCtl(std::vector<std::string> arguments) const;
+    Process startBot(const std::string& name) const;  // client/examples/bot; works until it is killed
+    std::string pipe(const std::string& name) const;  // a named pipe in the directory, made when first asked for
+    void changeHardware(char seed) const;
     Environment environment() const;  // what finds this machine's daemon
 
     void write(const std::string& path, const std::string& text, unsigned mode = 0600) const;
     std::string read(const std::string& path) const;
 
   private:
-    void buildHardware(char seed) const;
     Process launch();
 
     std::string directory_;
     Descriptor notifications_;
+    Descriptor ticks_;  // the bots' input: they work as long as it is open
     std::optional<Process> daemon_;
 };
 

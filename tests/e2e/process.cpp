@@ -69,15 +69,15 @@ bool waitReadable(int descriptor, Clock::time_point deadline) {
     }
 }
 
-Process::Process(const std::vector<std::string>& command, const Environment& environment,
-                 const std::string& errorFile) {
+Process::Process(const std::vector<std::string>& command, const Environment& environment, const std::string& errorFile,
+                 const std::string& inputFile) {
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) fail("pipe2");
     output_ = Descriptor(pipe[0]);
     const Descriptor writeEnd(pipe[1]);
     const Descriptor error(::open(errorFile.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-    const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (error.get() < 0 || null.get() < 0) fail("open");
+    const Descriptor input(::open(inputFile.c_str(), O_RDONLY | O_CLOEXEC));
+    if (error.get() < 0 || input.get() < 0) fail("open");
     // Everything that allocates happens before fork.
     auto words = command;
     auto variables = merged(environment);
@@ -86,7 +86,7 @@ Process::Process(const std::vector<std::string>& command, const Environment& env
     pid_ = ::fork();
     if (pid_ < 0) fail("fork");
     if (pid_ == 0) {
-        ::dup2(null.get(), 0);
+        ::dup2(input.get(), 0);
         ::dup2(writeEnd.get(), 1);
         ::dup2(error.get(), 2);
         ::execve(arguments[0], arguments.data(), surroundings.data());

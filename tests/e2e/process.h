@@ -33,8 +33,9 @@ bool waitReadable(int descriptor, std::chrono::steady_clock::time_point deadline
 
 class Process {
   public:
-    // stdin is /dev/null. Standard output goes to a pipe, standard error to `errorFile`.
-    Process(const std::vector<std::string>& command, const Environment& environment, const std::string& errorFile);
+    // Standard output goes to a pipe, standard error to `errorFile`.
+    Process(const std::vector<std::string>& command, const Environment& environment, const std::string& errorFile,
+            const std::string& inputFile = "/dev/null");
     Process(Process&&) noexcept;
     Process& operator=(Process&&) = delete;
     ~Process();  // SIGKILL and wait, if it still runs
