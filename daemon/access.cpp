@@ -1,0 +1,40 @@
+#include "daemon/access.h"
+
+#include <algorithm>
+
+namespace entitle {
+namespace {
+
+bool isIn(const Peer& peer, std::uint32_t group) {
+    return peer.gid == group || std::find(peer.groups.begin(), peer.groups.end(), group) != peer.groups.end();
+}
+
+}  // namespace
+
+bool allowed(const Peer& peer, Door door, const AccessPolicy& policy) {
+    if (peer.uid == 0 || peer.uid == policy.ownUid) return true;
+    if (policy.adminGroup && isIn(peer, *policy.adminGroup)) return true;
+    return door == Door::query && (!policy.queryGroup || isIn(peer, *policy.queryGroup));
+}
+
+std::optional<Admission::Ticket> Admission::admit(std::uint32_t uid) {
+    if (total_ >= limits_.total) return std::nullopt;
+    if (connectionsOf(uid) >= limits_.perUid) return std::nullopt;
+    ++perUid_[uid];
+    ++total_;
+    return Ticket(this, uid);
+}
+
+std::size_t Admission::connectionsOf(std::uint32_t uid) const {
+    auto found = perUid_.find(uid);
+    return found == perUid_.end() ? 0 : found->second;
+}
+
+void Admission::leave(std::uint32_t uid) {
+    auto found = perUid_.find(uid);
+    if (found == perUid_.end()) return;
+    --total_;
+    if (--found->second == 0) perUid_.erase(found);
+}
+
+}  // namespace entitle

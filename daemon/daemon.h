@@ -1,0 +1,169 @@
+// The sole owner of this machine's license state: runs the lifecycle's steps, performs their effects, answers.
+// Knows no socket, no RPC and no platform. Not thread-safe: one loop, one thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/system/result.hpp>
+
+#include "daemon/answers.h"
+#include "daemon/audit.h"
+#include "daemon/clock.h"
+#include "daemon/config.h"
+#include "daemon/hardware.h"
+#include "daemon/held_slots.h"
+#include "daemon/store.h"
+#include "license/document.h"
+
+namespace entitle {
+
+// Told that the answers may have changed. Must not call back into the daemon's admin calls from there.
+class ChangeWatcher {
+  public:
+    virtual void answersChanged() = 0;
+
+  protected:
+    ~ChangeWatcher() = default;
+};
+
+class Daemon {
+  public:
+    // Everything outside. All of it outlives the daemon.
+    struct Seams {
+        Clock& clock;
+        Store& store;
+        AuditLog& audit;
+        const SecretKey& deviceKey;
+        std::function<HardwareProbe()> probeHardware;
+        std::function<void(std::optional<Instant>)>
+            arm;  // the one timer: wake() is due then, and when the clock is set
+    };
+    struct Settings {
+        std::optional<Roots> roots;
+        std::string rootsProblem;  // why there are none, for people
+        Trust trust = Trust::development;
+        LocalLimits lower;
+        Config::Slots slots;
+        std::string keyLevel;
+        std::string version;
+        std::vector<Finding> startFindings;  // what was found wrong while opening files
+    };
+    // Tests count these; metrics tell them.
+    struct Counters {
+        std::uint64_t checks = 0, acquired = 0, acquireDenied = 0, released = 0, holdersDied = 0, reclaimed = 0,
+                      reclaimDenied = 0, reclaimsExpired = 0, imports = 0, importsRefused = 0, storeFaults = 0,
+                      connections = 0, connectionsRefused = 0, connectionsBroken = 0;
+    };
+
+    // Verifies the stored tokens anew, matches the hardware, and is up to date when it returns. Slots found in the
+    // ledger await their holders from here on; their time runs from ready().
+    Daemon(Seams, Settings, LoadedRecord, SlotFile::Opened);
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
+    void ready();                // questions are being answered: opens the reclaim window
+    void retire();               // from now on nothing is released: held slots stay in the ledger for the successor
+    void wake();                 // the timer fired, the clock was set, or the machine resumed
+    void reconfigure(Settings);  // limits, roots; slots above a lowered limit wind down
+
+    // --- questions: no disk, no network --------------------------------------------------------------------------
+    const Verdict& check(std::string_view feature);  // valid until the next call; no allocation for known features
+    StatusAnswer status() const;
+    std::vector<FeatureAnswer> features() const;
+    QuotaAnswer quota(std::string_view name, std::uint32_t uid) const;
+
+    // --- questions that may read files ---------------------------------------------------------------------------
+    FingerprintAnswer fingerprint();
+    std::vector<Finding> diagnose();
+
+    // --- slots ---------------------------------------------------------------------------------------------------
+    boost::system::result<Held, Verdict> acquire(std::string_view quota, std::uint32_t count, std::string_view label,
+                                                 const Holder&);
+    boost::system::result<Held, ReclaimRefusal> reclaim(const SlotSecret&, const Holder&);
+    void release(SlotId, std::uint64_t generation);  // a holding that ended already is nothing
+    const Slot* findSlot(SlotId id, std::uint64_t generation) const { return slots_.find(id, generation); }
+    SlotPage slots(SlotId after, std::size_t most, std::optional<std::uint32_t> uid) const;
+
+    // --- administration ------------------------------------------------------------------------------------------
+    boost::system::result<std::string, AdminRefusal> request(std::string_view hostLabel, bool fresh, std::uint32_t uid);
+    boost::system::result<void, AdminRefusal> import(std::string_view licenseFile, std::uint32_t uid);
+    boost::system::result<void, AdminRefusal> deactivate(std::uint32_t uid);
+    bool releaseSlot(SlotId, std::uint32_t byUid);
+    FileResult<AuditLog::Page> auditPage(std::uint64_t after, std::size_t most) const;
+    AuditCheck verifyAudit() const;
+    void countDenial(std::uint32_t uid, std::string_view reason);
+
+    // --- change --------------------------------------------------------------------------------------------------
+    std::uint64_t generation() const { return generation_; }  // rises with every change a watcher is told of
+    void watch(ChangeWatcher& watcher);
+    void unwatch(ChangeWatcher& watcher);
+
+    Counters& counters() { return counters_; }
+    const Counters& counters() const { return counters_; }
+    const HeldSlots& heldSlots() const { return slots_; }
+    const Entitlements& entitlements() const { return entitlements_; }
+
+  private:
+    // What goes into the audit log with a change of state.
+    struct Deed {
+        std::string kind;
+        std::string detail;
+    };
+    // A change that was asked for is undone by a fault of the disk and the fault is the answer; one that time or
+    // hardware brought is in force regardless, and is stored as soon as the disk allows.
+    enum class Origin { asked, happened };
+
+    std::optional<FileProblem> perform(Step, Record next, const Deed&, Origin, const Now&);
+    void happen(const Event&, const Now&);
+    void saveLater(const FileProblem&, const Now&);
+    void note(std::string_view kind, std::string_view detail, const Now&);
+    void verifyStoredLicense(const Now&);
+    void probe();
+    Match presentMatch(const FingerprintTemplate& enrolled) const;
+
+    void refresh(const Now&);  // everything that follows from state and time
+    void settleSlots(const Now&);
+    void endSlotsAbove(std::int64_t limit, const Now&);
+    void arm(const Now&);
+    void announce();
+    bool knowsQuota(std::string_view name) const;
+
+    Seams seams_;
+    Settings settings_;
+    Catalogue catalogue_;
+    DeviceId device_;
+    Instant startedAt_{};
+
+    Record record_;
+    LoadedRecord::Origin loadedFrom_;
+    std::string loadMessage_;
+    std::string storedLicenseProblem_;  // why the stored document is not in force; "" if it is, or there is none
+
+    // The hardware as last probed. Raw facts are dropped at once; these are hashes.
+    FingerprintTemplate present_;
+    HardwareProbe probe_;  // without its facts' values
+    std::chrono::nanoseconds probedAt_{};
+
+    Entitlements entitlements_;
+    std::int64_t licensedBots_ = 0;        // entitlements_.maxBots before this machine's configuration lowered it
+    std::vector<FeatureAnswer> verdicts_;  // of every feature of the catalogue, up to date
+    Verdict scratch_;                      // of a name not in it
+
+    HeldSlots slots_;
+    std::optional<Instant> shrinkAt_;  // slots above a limit that only the configuration lowered end then
+    bool retired_ = false;
+
+    std::optional<std::chrono::nanoseconds> saveAgainAt_;  // boottime; set while the disk holds another state than we
+    std::optional<std::optional<Instant>> armed_;
+
+    std::uint64_t generation_ = 1;
+    std::vector<ChangeWatcher*> watchers_;
+    Counters counters_;
+};
+
+}  // namespace entitle

@@ -1,0 +1,115 @@
+// The part of Daemon that says what is right and wrong about itself. `entitlectl doctor` prints it.
+#include "daemon/daemon.h"
+
+namespace entitle {
+namespace {
+
+using Level = Finding::Level;
+
+Finding ofStanding(const Entitlements& rights, const std::string& storedProblem, const DeviceId& device) {
+    if (!storedProblem.empty()) {
+        return {"license", Level::problem, storedProblem,
+                "Demo mode is in force. Restore what is missing, or ask for a new license: entitlectl request."};
+    }
+    switch (rights.standing) {
+        case Standing::demo:
+            return {"license", Level::warning, rights.message, "entitlectl request, then entitlectl import."};
+        case Standing::active:
+            return {"license", Level::ok, rights.message, ""};
+        case Standing::grace:
+            return {"license", Level::warning, rights.message, "Import a newer document before the deadline."};
+        case Standing::notYetValid:
+            return {"license", Level::problem, rights.message, "Set the machine's clock."};
+        case Standing::wrongDevice:
+            return {"license", Level::problem, rights.message,
+                    "Ask for a license of this machine: entitlectl request. Its device id is " + device.value + "."};
+        case Standing::windingDown:
+        case Standing::expired:
+        case Standing::revoked:
+        case Standing::suspended:
+            return {"license", Level::problem, rights.message, "Ask the authority for a new document."};
+    }
+    return {"license", Level::warning, rights.message, ""};
+}
+
+}  // namespace
+
+std::vector<Finding> Daemon::diagnose() {
+    Now now = seams_.clock.now();
+    std::vector<Finding> findings = settings_.startFindings;
+    findings.push_back(ofStanding(entitlements_, storedLicenseProblem_, device_));
+
+    if (!settings_.roots) {
+        findings.push_back({"roots", Level::problem, "No authority is known. " + settings_.rootsProblem,
+                            "Name the roots file of your authority in the configuration ([development] roots)."});
+    } else if (settings_.trust == Trust::development) {
+        findings.push_back({"roots", Level::warning,
+                            "The roots of " + settings_.roots->authority +
+                                " come from this machine's configuration: a development build, not for production.",
+                            ""});
+    } else {
+        findings.push_back(
+            {"roots", Level::ok, "The roots of " + settings_.roots->authority + " are compiled in.", ""});
+    }
+
+    if (now.wall < earliestInstant) {
+        findings.push_back({"clock", Level::problem, "The clock is not set: it says " + toRfc3339(now.wall) + ".",
+                            "Set it, and enable a time server."});
+    } else if (!now.synced) {
+        findings.push_back({"clock", Level::warning, "The system does not follow a time server.",
+                            "Enable one (timedatectl set-ntp true), or check the clock now and then."});
+    } else {
+        findings.push_back({"clock", Level::ok, "The system follows a time server.", ""});
+    }
+
+    if (saveAgainAt_) {
+        findings.push_back({"disk", Level::problem, "The state could not be stored; it is tried again every minute.",
+                            "Free space in the state directory, or make it writable."});
+    } else if (loadedFrom_ == LoadedRecord::Origin::lost || loadedFrom_ == LoadedRecord::Origin::recovered) {
+        findings.push_back({"disk", loadedFrom_ == LoadedRecord::Origin::lost ? Level::problem : Level::warning,
+                            loadMessage_, "Check the disk; import the license again if anything is missing."});
+    } else {
+        findings.push_back({"disk", Level::ok, "The state is stored.", ""});
+    }
+    if (seams_.audit.waiting() > 0 || seams_.audit.dropped() > 0) {
+        findings.push_back({"audit", Level::problem,
+                            std::to_string(seams_.audit.waiting()) + " audit entries wait for the disk, " +
+                                std::to_string(seams_.audit.dropped()) + " were lost.",
+                            "Free space in the state directory."});
+    } else {
+        findings.push_back(
+            {"audit", Level::ok, "The audit log has " + std::to_string(seams_.audit.lastIndex()) + " entries.", ""});
+    }
+
+    auto answer = fingerprint();
+    Level level = Level::ok;
+    std::string message = "This machine is the one the license was issued for.";
+    if (!answer.enrolled) {
+        level = answer.advice.empty() ? Level::ok : Level::warning;
+        message = answer.advice.empty() ? "A license can be bound to this machine." : "No license can be bound here.";
+    } else if (answer.report.match == Match::drift) {
+        level = Level::warning;
+        message = "Much of this machine has changed since its license was issued.";
+    } else if (answer.report.match == Match::different) {
+        level = Level::problem;
+        message = "The license belongs to other hardware.";
+    } else if (answer.report.changesLeft == 0) {
+        level = Level::warning;
+        message = "The next change of hardware may end the license here.";
+    }
+    findings.push_back({"hardware", level, message, answer.advice});
+
+    findings.push_back({"key", Level::ok,
+                        "The device key rests as: " + settings_.keyLevel + ". Device id: " + device_.value + ".", ""});
+
+    if (slots_.droppedAtStart() > 0) {
+        findings.push_back({"slots", Level::warning,
+                            std::to_string(slots_.droppedAtStart()) + " damaged slot records were dropped at start.",
+                            "Programs that held them acquire anew."});
+    } else {
+        findings.push_back({"slots", Level::ok, std::to_string(slots_.ledger().size()) + " slots are held.", ""});
+    }
+    return findings;
+}
+
+}  // namespace entitle

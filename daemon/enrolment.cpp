@@ -1,0 +1,76 @@
+#include "daemon/enrolment.h"
+
+#include <array>
+
+#include <sodium.h>
+
+namespace entitle {
+namespace {
+
+std::string randomNonce() {
+    std::array<std::uint8_t, 16> bytes;
+    randombytes_buf(bytes.data(), bytes.size());
+    std::array<char, sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING)> text;
+    sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    return text.data();
+}
+
+AdminRefusal refusal(DocumentError error) {
+    return {std::string(toString(error)), std::string(explain(error))};
+}
+
+}  // namespace
+
+std::uint64_t minimumKeySet(const Record& seen, const Roots& roots) {
+    return seen.authority == roots.authority ? seen.keySetVersion : 0;
+}
+
+boost::system::result<VerifiedFile, AdminRefusal> verifyLicenseFile(std::string_view text, const Roots& roots,
+                                                                    const Record& seen, const DeviceId& device) {
+    auto file = parseLicenseFile(text);
+    if (!file) return refusal(file.error());
+    auto keySet = verifyKeySet(file->keySetToken, roots, minimumKeySet(seen, roots));
+    if (!keySet) return refusal(keySet.error());
+    auto license = verifyLicense(file->documentToken, *keySet, device);
+    if (!license) return refusal(license.error());
+    return VerifiedFile{std::move(*file), std::move(*keySet), std::move(*license)};
+}
+
+DocumentResult<License> verifyStored(const Record& record, const Roots& roots, const DeviceId& device) {
+    auto keySet = verifyKeySet(record.keySetToken, roots, minimumKeySet(record, roots));
+    if (!keySet) return keySet.error();
+    return verifyLicense(record.documentToken, *keySet, device);
+}
+
+MadeRequest makeRequest(const Roots& roots, const Record& record, const SecretKey& deviceKey,
+                        FingerprintTemplate fingerprint, std::string_view hostLabel, std::string_view productVersion,
+                        Instant now) {
+    OfflineRequest request;
+    request.authority = roots.authority;
+    request.deviceKey = deviceKey.verifyKey();
+    request.fingerprint = std::move(fingerprint);
+    request.nonce = randomNonce();
+    request.issuedAt = now;
+    request.hostLabel = hostLabel;
+    request.productVersion = productVersion;
+    request.highestSequence = highestSequence(record.state);
+    request.keySetVersion = minimumKeySet(record, roots);
+    return {PendingRequest{request.nonce, now}, signOfflineRequest(deviceKey, request)};
+}
+
+bool requestStillHolds(const Record& record, const Roots& roots, const DeviceId& device,
+                       const FingerprintTemplate& present) {
+    if (!record.state.pending || record.requestToken.empty()) return false;
+    auto request = verifyOfflineRequest(record.requestToken);
+    return request && request->authority == roots.authority && request->device() == device &&
+           request->nonce == record.state.pending->nonce && match(request->fingerprint, present).match == Match::same;
+}
+
+std::string printRequest(const Record& record, std::string_view hostLabel) {
+    std::string comment = "A license request for one machine";
+    if (!hostLabel.empty()) comment += " (" + std::string(hostLabel) + ")";
+    comment += ". Carry it to the license authority and import the answer with: entitlectl import FILE";
+    return printRequestFile(record.requestToken, comment);
+}
+
+}  // namespace entitle

@@ -1,0 +1,189 @@
+#include "daemon/entitled.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+#include "daemon/log.h"
+#include "daemon/process.h"
+
+namespace entitle {
+namespace {
+
+template <class T>
+T orCannotStart(FileResult<T> result) {
+    if (result) return std::move(*result);
+    throw CannotStart{result.error().fault == FileFault::locked ? alreadyRunning : failed, result.error().message};
+}
+
+Config::Limits fitting(Config::Limits limits, std::size_t descriptors) {
+    // Two for each connection, and some for our own files: running out is refused at the door, not inside.
+    auto most = static_cast<std::uint32_t>(std::max<std::size_t>(descriptors / 2, 96) - 64);
+    limits.connections = std::min(limits.connections, most);
+    return limits;
+}
+
+AccessPolicy accessPolicy(const Config& config) {
+    AccessPolicy policy;
+    policy.ownUid = ownUser();
+    policy.adminGroup = findGroup(config.admin.group);
+    if (!config.query.group.empty()) {
+        policy.queryGroup = findGroup(config.query.group);
+        if (!policy.queryGroup) throw CannotStart{badConfig, "there is no group " + config.query.group};
+    }
+    return policy;
+}
+
+Daemon::Settings settingsOf(const Config& config, std::string_view keyLevel) {
+    auto anchor = loadTrustAnchor(config);
+    if (!anchor.roots) log().warn("no authority is known: {}", anchor.problem);
+    return {anchor.roots, anchor.problem,        anchor.trust,    config.lower,
+            config.slots, std::string(keyLevel), ENTITLE_VERSION, {}};
+}
+
+std::string directoryOf(const std::string& path) {
+    return std::filesystem::path(path).parent_path().string();
+}
+
+std::string credentialsDirectory() {
+    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+    return directory ? directory : "";
+}
+
+}  // namespace
+
+Entitled::Entitled(Config config, std::optional<std::string> configPath)
+    : config_(std::move(config)), configPath_(std::move(configPath)), descriptors_(raiseDescriptorLimit()) {
+    if (directoryOf(config_.query.path) == directoryOf(config_.admin.path)) {
+        throw CannotStart{badConfig, "the admin socket must lie in a directory of its own, not in " +
+                                         directoryOf(config_.query.path)};
+    }
+    openState();
+    connections_.emplace(loop_, *daemon_, fitting(config_.limits, descriptors_), accessPolicy(config_));
+}
+
+Entitled::~Entitled() = default;
+
+void Entitled::openState() {
+    const std::string credentials = credentialsDirectory();
+    clock_ = std::make_unique<SystemClock>(credentials);
+    state_ = orCannotStart(OwnedDirectory::open(config_.stateDirectory, OwnedDirectory::Privacy::secret));
+    runtime_ = orCannotStart(OwnedDirectory::open(config_.runtimeDirectory, OwnedDirectory::Privacy::shared));
+    vault_ = std::make_unique<DeviceKeyFile>(*state_);
+    std::vector<Finding> findings;
+    key_.emplace(openKey(findings));
+    store_ = std::make_unique<FileStore>(*state_);
+    auto loaded = orCannotStart(store_->load());
+    auto audit = orCannotStart(AuditLog::open(*state_, *key_, {config_.audit.fileBytes, config_.audit.files, 256},
+                                              loaded.record.lastAudit, clock_->now()));
+    audit_ = std::move(audit.log);
+    for (auto& finding : audit.findings) {
+        log().warn("{}", finding);
+        findings.push_back({"audit", Finding::Level::warning, std::move(finding), ""});
+    }
+    auto slots = orCannotStart(SlotFile::open(*runtime_, clock_->now().bootId));
+    auto settings = settingsOf(config_, vault_->level());
+    settings.startFindings = std::move(findings);
+    alarm_.emplace(loop_, [this] { daemon_->wake(); });
+    HardwareSource hardware{config_.hardwareRoot, credentials};
+    Daemon::Seams seams{*clock_,
+                        *store_,
+                        *audit_,
+                        *key_,
+                        [hardware] { return probeHardware(hardware); },
+                        [this](std::optional<Instant> moment) { alarm_->arm(moment); }};
+    daemon_.emplace(std::move(seams), std::move(settings), std::move(loaded), std::move(slots));
+}
+
+SecretKey Entitled::openKey(std::vector<Finding>& findings) {
+    auto key = vault_->open();
+    if (key) return std::move(*key);
+    if (key.error().fault == FileFault::corrupt) {
+        log().error("{}", key.error().message);
+        auto name = orCannotStart(vault_->setAside());
+        findings.push_back({"key", Finding::Level::problem,
+                            "The device key was damaged and is kept as " + name + "; a new one was made.",
+                            "This machine has a new device id: ask for a new license (entitlectl request)."});
+    } else if (key.error().fault != FileFault::missing) {
+        throw CannotStart{failed, key.error().message};
+    }
+    return orCannotStart(vault_->create());
+}
+
+void Entitled::listen(Door door, const ListenPlace& place) {
+    auto listener = Listener::open(loop_.context(), place, [this, door](Accepted accepted) {
+        loop_.enter([&] { connections_->serve(door, std::move(accepted)); });
+    });
+    if (!listener) throw CannotStart{failed, listener.error()};
+    (door == Door::query ? queryListener_ : adminListener_) = std::move(*listener);
+}
+
+void Entitled::waitForSignal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (error) return;
+        if (signal != SIGHUP) return stop();
+        loop_.enter([&] { reload(); });
+        waitForSignal();
+    });
+}
+
+void Entitled::stop() {
+    service_.stopping();
+    queryListener_.reset();
+    adminListener_.reset();
+    daemon_->retire();  // before the connections go: held slots are the successor's
+    io_.stop();
+}
+
+void Entitled::reload() {
+    service_.reloading();
+    auto loaded = loadConfig(configPath_, processEnvironment(), thisBuild());
+    if (!loaded) {
+        for (const auto& error : loaded.error().errors) log().error("{}", toString(error));
+        log().error("the configuration was not changed");
+    } else {
+        try {
+            auto policy = accessPolicy(*loaded);
+            auto settings = settingsOf(*loaded, vault_->level());
+            for (const auto& ignored : loaded->ignored) log().warn("{}", ignored);
+            setLogLevel(loaded->logLevel);
+            daemon_->reconfigure(std::move(settings));
+            connections_->reconfigure(fitting(loaded->limits, descriptors_), policy);
+            log().info("the configuration was read again");
+        } catch (const CannotStart& wrong) {
+            log().error("{}; the configuration was not changed", wrong.why);
+        } catch (const std::exception& fault) {
+            log().error("the configuration could not be put in force: {}", fault.what());
+        }
+    }
+    service_.ready(daemon_->status().message);
+}
+
+void Entitled::keepAlive() {
+    service_.alive();
+    watchdog_.expires_after(*service_.aliveEvery());
+    watchdog_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) keepAlive();
+    });
+}
+
+void Entitled::run() {
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+    signals_.add(SIGHUP);
+    waitForSignal();
+    auto policy = accessPolicy(config_);
+    // A daemon without root cannot give a socket to a group it is not in: its own user and root administer it then.
+    auto adminGroup = policy.adminGroup && maySetGroup(*policy.adminGroup) ? policy.adminGroup : std::nullopt;
+    listen(Door::query, {config_.query.path, config_.query.mode, 0755, policy.queryGroup});
+    listen(Door::admin, {config_.admin.path, config_.admin.mode, 0750, adminGroup});
+    daemon_->ready();
+    service_.ready(daemon_->status().message);
+    log().info("ready: {} ({})", config_.query.path, daemon_->status().message);
+    if (service_.aliveEvery()) keepAlive();
+    loop_.run();
+    log().info("stopped");
+}
+
+}  // namespace entitle

@@ -1,0 +1,118 @@
+#include "daemon/rpc_admin.h"
+
+#include "daemon/rpc_convert.h"
+#include "daemon/rpc_guard.h"
+#include "daemon/rpc_query.h"
+
+namespace entitle {
+namespace {
+
+// A page must fit into one message of 64 KiB with room to spare.
+constexpr std::size_t maxAuditPageBytes = 40 * 1024;
+constexpr std::size_t auditEntryOverhead = 128;
+
+class AdminServer final : public wire::Admin::Server {
+  public:
+    AdminServer(std::shared_ptr<Session> session, std::function<std::string()> metrics)
+        : session_(std::move(session)), metrics_(std::move(metrics)), queries_(makeQueryServer(session_)) {}
+
+    kj::Promise<void> request(RequestContext context) override {
+        return guarded("request", [&] {
+            auto params = context.getParams();
+            auto file = daemon().request(view(params.getHostLabel()), params.getFresh(), uid());
+            auto outcome = context.getResults().initOutcome();
+            if (file) {
+                outcome.setFile(text(*file));
+            } else {
+                fill(outcome.initRefused(), file.error());
+            }
+        });
+    }
+
+    kj::Promise<void> import(ImportContext context) override {
+        return guarded("import", [&] {
+            auto imported = daemon().import(view(context.getParams().getDocument()), uid());
+            auto outcome = context.getResults().initOutcome();
+            if (imported) {
+                fill(outcome.initStatus(), daemon().status());
+            } else {
+                fill(outcome.initRefused(), imported.error());
+            }
+        });
+    }
+
+    kj::Promise<void> deactivate(DeactivateContext context) override {
+        return guarded("deactivate", [&] {
+            auto done = daemon().deactivate(uid());
+            auto outcome = context.getResults().initOutcome();
+            if (done) {
+                fill(outcome.initStatus(), daemon().status());
+            } else {
+                fill(outcome.initRefused(), done.error());
+            }
+        });
+    }
+
+    kj::Promise<void> slots(SlotsContext context) override {
+        return guarded("slots", [&] {
+            auto params = context.getParams();
+            auto page = daemon().slots(params.getAfter(), params.getMost(), std::nullopt);
+            auto out = context.getResults().initSlots(static_cast<unsigned>(page.slots.size()));
+            for (unsigned i = 0; i < page.slots.size(); ++i) fill(out[i], page.slots[i]);
+            context.getResults().setNext(page.next);
+        });
+    }
+
+    kj::Promise<void> releaseSlot(ReleaseSlotContext context) override {
+        return guarded("releaseSlot", [&] {
+            context.getResults().setFound(daemon().releaseSlot(context.getParams().getId(), uid()));
+        });
+    }
+
+    kj::Promise<void> audit(AuditContext context) override {
+        return guarded("audit", [&] {
+            auto params = context.getParams();
+            auto page = daemon().auditPage(params.getAfter(), params.getMost());
+            if (!page) throw std::runtime_error(page.error().message);
+            std::size_t bytes = 0;
+            unsigned count = 0;
+            for (const auto& entry : page->entries) {
+                bytes += auditEntryOverhead + entry.kind.size() + entry.detail.size();
+                if (bytes > maxAuditPageBytes) break;
+                ++count;
+            }
+            auto out = context.getResults().initEntries(count);
+            for (unsigned i = 0; i < count; ++i) fill(out[i], page->entries[i]);
+            bool cut = count < page->entries.size();
+            context.getResults().setNext(cut ? page->entries[count - 1].index : page->next);
+        });
+    }
+
+    kj::Promise<void> verifyAudit(VerifyAuditContext context) override {
+        return guarded("verifyAudit", [&] { fill(context.getResults().initResult(), daemon().verifyAudit()); });
+    }
+
+    kj::Promise<void> metrics(MetricsContext context) override {
+        return guarded("metrics", [&] { context.getResults().setText(text(metrics_())); });
+    }
+
+    kj::Promise<void> entitled(EntitledContext context) override {
+        return guarded("entitled", [&] { context.getResults().setEntitled(queries_); });
+    }
+
+  private:
+    Daemon& daemon() { return session_->daemon(); }
+    std::uint32_t uid() const { return session_->peer().uid; }
+
+    std::shared_ptr<Session> session_;
+    std::function<std::string()> metrics_;
+    wire::Entitled::Client queries_;
+};
+
+}  // namespace
+
+wire::Admin::Client makeAdminServer(std::shared_ptr<Session> session, std::function<std::string()> metrics) {
+    return kj::heap<AdminServer>(std::move(session), std::move(metrics));
+}
+
+}  // namespace entitle
