@@ -1,10 +1,18 @@
 // What the process does to itself before it holds secrets.
 #pragma once
 
+#include <cstddef>
+
 namespace entitle {
 
 // No core dumps and no ptrace by other processes of the same user: the device key is in our memory. Returns false, with
 // errno set, if the system refused (some sandboxes do); the caller warns and goes on.
 bool forbidCoreDumps();
+
+// Leaves behind what whoever started us set up: working directory, file mode mask, and the signal of a broken pipe.
+void settleProcess();
+
+// Takes as many descriptors as the system allows us, and says how many that are.
+std::size_t raiseDescriptorLimit();
 
 }  // namespace entitle
