@@ -89,8 +89,9 @@ std::optional<Signer> signerOf(std::string_view payload) {
     payload.remove_prefix(paserkLetters);
     if (payload.substr(0, beforeAuthority.size()) != beforeAuthority) return std::nullopt;
     payload.remove_prefix(beforeAuthority.size());
-    const auto authority = payload.substr(0, payload.find('"'));
-    if (!isAuthorityId(authority)) return std::nullopt;
+    const auto end = payload.find('"');
+    const auto authority = payload.substr(0, end);
+    if (end == std::string_view::npos || !isAuthorityId(authority)) return std::nullopt;
     return Signer{*key, std::string(authority)};
 }
 
