@@ -1,7 +1,7 @@
 #include "proto/kj_on_asio.h"
 
 #include <boost/asio/post.hpp>
-#include <kj/debug.h>
+#include <kj/common.h>
 
 namespace entitle {
 namespace {
@@ -88,10 +88,9 @@ bool KjLoop::Port::wait() {
     // KJ's queue is empty and it takes the next turn itself as soon as we return, so handlers below need not.
     Inside inside(loop_);
     loop_.flush();
-    if (!loop_.loop_.isRunnable()) {
-        // 0 would be returned for ever: the work guard is ours, so it means that somebody called stop().
-        KJ_REQUIRE(loop_.context_.run_one() != 0, "the event loop was stopped while KJ waited for an event");
-    }
+    // 0 means that somebody called stop(), and would be returned for ever. Promises cannot be left waiting by an
+    // exception (KJ keeps pointers into our caller's frame), so a stop() has no effect here.
+    while (!loop_.loop_.isRunnable() && loop_.context_.run_one() == 0) loop_.context_.restart();
     return woken_.exchange(false);
 }
 

@@ -24,11 +24,12 @@ inline constexpr int oneIoThread = BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO;
 //   promise.wait(waitScope())   straight-line code at top level (tests, a CLI). Handlers run while it waits. Never
 //   inside a
 //                               handler or a KJ continuation.
-// Do not call io_context::run() and its kin yourself; call io_context::stop() only to end run(). Destroy every promise,
-// capability and connection before it.
+// Do not call io_context::run() and its kin yourself. io_context::stop() ends run(), and does nothing to a wait(). A
+// handler may throw under run(), not under wait(). Destroy every promise, capability and connection before the loop.
 class KjLoop {
   public:
     explicit KjLoop(boost::asio::io_context&);
+    ~KjLoop() noexcept = default;
     KjLoop(const KjLoop&) = delete;
     KjLoop& operator=(const KjLoop&) = delete;
 

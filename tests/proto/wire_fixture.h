@@ -1,6 +1,7 @@
-// A small daemon's end for tests of the transport: answers `check` and `status`, counts calls, can hold answers back.
+// A small daemon's end for tests of the transport, and a peer that speaks its bytes by hand.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <gtest/gtest.h>
+#include <kj/vector.h>
 #include <proto/entitled.capnp.h>
 
 #include "proto/connection.h"
@@ -21,16 +23,26 @@
 namespace entitle::test {
 
 using Socket = boost::asio::local::stream_protocol::socket;
+using Bytes = std::vector<std::byte>;
 
-// "live_trading" is allowed; the message repeats the feature. Features are noted in the order they were asked.
+// Sanitizers slow everything down and hide the resident size: counts of repetitions are a tenth, sizes are not judged.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+// `check`: "live_trading" is allowed; the message repeats the feature, or is `answerBytes` long. `status` is answered
+// when `release` is called.
 class FakeDaemon final : public wire::Entitled::Server {
   public:
     struct Seen {
         std::uint64_t calls = 0;
         std::deque<std::string> lastFeatures;  // the latest 1,000
         kj::Vector<wire::Observer::Client> observers;
+        kj::Vector<kj::Own<kj::PromiseFulfiller<void>>> held;
         bool destroyed = false;
-        std::size_t answerBytes = 0;  // padding of each answer
+        std::size_t answerBytes = 0;
     };
     explicit FakeDaemon(std::shared_ptr<Seen> seen) : seen_(std::move(seen)) {}
     ~FakeDaemon() noexcept(false) { seen_->destroyed = true; }
@@ -49,6 +61,11 @@ class FakeDaemon final : public wire::Entitled::Server {
         }
         return kj::READY_NOW;
     }
+    kj::Promise<void> status(StatusContext context) override {
+        auto gate = kj::newPromiseAndFulfiller<void>();
+        seen_->held.add(kj::mv(gate.fulfiller));
+        return gate.promise.then([context]() mutable { context.initResults().initStatus().setPlan("pro"); });
+    }
     kj::Promise<void> subscribe(SubscribeContext context) override {
         seen_->observers.add(context.getParams().getObserver());
         return kj::READY_NOW;
@@ -58,11 +75,11 @@ class FakeDaemon final : public wire::Entitled::Server {
     std::shared_ptr<Seen> seen_;
 };
 
-// One loop with a serving connection; the other end of its socket pair is for the test.
+// A serving connection, and the other end of its socket pair for the test.
 class Served {
   public:
     explicit Served(KjLoop& loop, WireLimits limits = WireLimits{}, std::shared_ptr<Budget> budget = nullptr)
-        : peer(loop.context()) {
+        : peer(loop.context()), closing_(kj::newPromiseAndFulfiller<CloseReason>()) {
         Socket ours(loop.context());
         boost::asio::local::connect_pair(ours, peer);
         connection = std::make_unique<Connection>(loop, std::move(ours), limits,
@@ -70,19 +87,39 @@ class Served {
                                                   [this](CloseReason why) {
                                                       closed = why;
                                                       connection.reset();
+                                                      closing_.fulfiller->fulfill(kj::mv(why));
                                                   });
     }
+    ~Served() noexcept {}  // KJ's destructors may throw; a fixture's may not
+
+    // Waits for the end of the connection; the test's own time limit is the deadline.
+    CloseReason waitClosed(KjLoop& loop) { return closing_.promise.wait(loop.waitScope()); }
 
     std::shared_ptr<FakeDaemon::Seen> seen = std::make_shared<FakeDaemon::Seen>();
     std::optional<CloseReason> closed;
     std::unique_ptr<Connection> connection;
     Socket peer;
+
+  private:
+    kj::PromiseFulfillerPair<CloseReason> closing_;
 };
 
-inline kj::Promise<bool> check(wire::Entitled::Client client, const std::string& feature) {
-    auto request = client.checkRequest();
-    request.setFeature(feature.c_str());
-    return request.send().then([](capnp::Response<wire::Entitled::CheckResults>&& response) { return response.getVerdict().getAllowed(); });
-}
+kj::Promise<bool> check(wire::Entitled::Client client, const std::string& feature);
+
+// Messages of the RPC protocol as bytes on the wire. Calls go to the answer of question 0, a Bootstrap.
+Bytes bootstrapMessage(std::uint32_t question);
+Bytes checkMessage(std::uint32_t question, const std::string& feature);
+Bytes statusMessage(std::uint32_t question);
+Bytes finishMessage(std::uint32_t question);
+Bytes abortMessage();
+Bytes operator+(Bytes left, const Bytes& right);
+
+// Sends, serving the loop whenever the socket is full, until all is sent, the other side has closed or it takes nothing
+// any more. Returns how many bytes went.
+std::size_t sendAll(KjLoop&, Socket&, const Bytes&);
+// Everything that can be read now. Serves the loop.
+Bytes readSome(KjLoop&, Socket&);
+
+std::size_t residentBytes();
 
 }  // namespace entitle::test
