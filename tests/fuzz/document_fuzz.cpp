@@ -7,18 +7,18 @@
 
 #include "license/claims.h"
 #include "license/document.h"
+#include "tests/license/signed_things.h"
 
 using namespace entitle;
 
 namespace {
 
 struct Fixture {
-    SecretKey root = SecretKey::fromSeed({1});
-    SecretKey signing = SecretKey::fromSeed({2});
-    SecretKey deviceKey = SecretKey::fromSeed({3});
-    DeviceId device = deviceIdOf(deviceKey.verifyKey());
-    Roots roots{"fuzz", {root.verifyKey()}};
-    KeySet keySet{"fuzz", 1, earliestInstant, {{signing.verifyKey(), earliestInstant, latestInstant, false}}};
+    SecretKey root = test::rootKey();
+    SecretKey signing = test::signingKey();
+    DeviceId device = test::device();
+    Roots roots = test::roots();
+    KeySet keySet = test::keySet();
 };
 
 void require(bool condition) {
@@ -53,12 +53,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     readClaims(rest);
     if (rest.size() > maxPayload) return 0;
     if (data[0] == 'l') {
-        const std::string token = signToken(fixture.signing, rest, {Purpose::license, "fuzz", {fixture.device.value}});
+        const std::string token = signToken(fixture.signing, rest, test::licenseAssertion());
         const auto license = verifyLicense(token, fixture.keySet, fixture.device);
         if (license) require(signLicense(fixture.signing, *license) == token);
     }
     if (data[0] == 'k') {
-        const std::string token = signToken(fixture.root, rest, {Purpose::keySet, "fuzz", {}});
+        const std::string token = signToken(fixture.root, rest, test::keySetAssertion());
         const auto set = verifyKeySet(token, fixture.roots, 0);
         if (set) require(signKeySet(fixture.root, *set) == token);
     }

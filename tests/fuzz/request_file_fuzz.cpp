@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "license/document.h"
+#include "tests/license/signed_things.h"
 
 using namespace entitle;
 
@@ -26,8 +27,7 @@ void requestFile(std::string_view text) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const SecretKey deviceKey = SecretKey::fromSeed({3});
-    static const DeviceId device = deviceIdOf(deviceKey.verifyKey());
+    static const SecretKey deviceKey = test::deviceKey();
     if (size == 0) return 0;
     const std::string_view rest(reinterpret_cast<const char*>(data + 1), size - 1);
     const std::string label = hostLabelFrom(rest);
@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         requestFile(rest.substr(0, maxFileBytes / 4));
         parseLicenseFile(rest);
     } else if (data[0] == 'r' && rest.size() <= 12'000) {
-        const std::string token = signToken(deviceKey, rest, {Purpose::offlineRequest, "fuzz", {device.value}});
+        const std::string token = signToken(deviceKey, rest, test::requestAssertion());
         const auto request = verifyOfflineRequest(token);
         if (request) require(signOfflineRequest(deviceKey, *request) == token);
     }
