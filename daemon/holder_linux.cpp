@@ -2,8 +2,8 @@
 
 #include <cerrno>
 
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -69,7 +69,8 @@ PeerProcess openPeerProcess(int connectedSocket, std::int32_t pid) {
 #endif
     // An older kernel: by number, right after the connection was made. 0: a process of another namespace.
     if (pid <= 0) return {};
-    int opened = ::pidfd_open(pid, 0);
+    // By number: glibc 2.36 declares the function without C linkage.
+    int opened = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
     if (opened >= 0) return {Descriptor(opened), PeerProcess::Found::running};
     return {Descriptor(), reasonOf(errno)};
 }
