@@ -1,0 +1,78 @@
+// What the daemon has written down: the audit log and the metrics.
+#include <cstdint>
+
+#include "client/cli/commands.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/json.h"
+#include "client/cli/text.h"
+#include "client/convert.h"
+
+namespace entitle::cli {
+
+namespace {
+
+constexpr std::uint32_t pageSize = 100;  // the daemon's own limit
+
+int verifyAudit(const Globals& globals) {
+    const auto terminal = globals.terminal();
+    auto session = globals.admin();
+    const auto response =
+        session.wait<capnp::Response<wire::Admin::VerifyAuditResults>>(session.admin().verifyAuditRequest().send());
+    const auto result = response.getResult();
+    if (terminal.json()) {
+        boost::json::object out;
+        out["intact"] = result.getIntact();
+        out["entries"] = result.getEntries();
+        out["checkpoints"] = result.getCheckpoints();
+        out["message"] = view(result.getMessage());
+        terminal.print(out);
+    } else {
+        terminal.print(
+            (result.getIntact() ? terminal.toned(Tone::good, "intact") : terminal.toned(Tone::bad, "broken")) + ": " +
+            std::to_string(result.getEntries()) + " entries, " + std::to_string(result.getCheckpoints()) +
+            " signed checkpoints\n");
+        if (result.getMessage().size() > 0) terminal.print(escaped(view(result.getMessage())) + "\n");
+    }
+    return result.getIntact() ? exitDone : exitDenied;
+}
+
+}  // namespace
+
+int showAudit(const Globals& globals, const AuditOptions& options) {
+    if (options.verify) return verifyAudit(globals);
+    const auto terminal = globals.terminal();
+    const auto now = clockNow();
+    auto session = globals.admin();
+    for (std::uint64_t after = options.after;;) {
+        auto request = session.admin().auditRequest();
+        request.setAfter(after);
+        request.setMost(pageSize);
+        const auto page = session.wait<capnp::Response<wire::Admin::AuditResults>>(request.send());
+        for (const auto entry : page.getEntries()) {
+            if (terminal.json()) {
+                terminal.print(toJson(entry));
+                continue;
+            }
+            const auto index = std::to_string(entry.getIndex());
+            terminal.print(table({{std::string(index.size() < 6 ? 6 - index.size() : 0, ' ') + index,
+                                   date(fromWire(entry.getTime()), now, "-"), escaped(view(entry.getKind())),
+                                   escaped(view(entry.getDetail()))}}));
+        }
+        if (page.getNext() <= after) return exitDone;
+        after = page.getNext();
+    }
+}
+
+int showMetrics(const Globals& globals) {
+    const auto terminal = globals.terminal();
+    auto session = globals.admin();
+    const auto response =
+        session.wait<capnp::Response<wire::Admin::MetricsResults>>(session.admin().metricsRequest().send());
+    if (terminal.json())
+        terminal.print({{"text", view(response.getText())}});
+    else
+        terminal.print(view(response.getText()));
+    return exitDone;
+}
+
+}  // namespace entitle::cli

@@ -1,0 +1,58 @@
+#include "client/cli/report.h"
+
+#include <utility>
+#include <vector>
+
+#include "client/cli/text.h"
+
+namespace entitle::cli {
+
+Tone toneOf(Status::Standing standing) {
+    switch (standing) {
+        case Status::Standing::active:
+            return Tone::good;
+        case Status::Standing::demo:
+        case Status::Standing::grace:
+        case Status::Standing::windingDown:
+        case Status::Standing::notYetValid:
+            return Tone::warning;
+        default:
+            return Tone::bad;
+    }
+}
+
+std::string describe(const Terminal& terminal, const Status& status) {
+    const auto now = clockNow();
+    std::vector<std::vector<std::string>> rows;
+    const auto row = [&](const char* name, std::string value) { rows.push_back({name, std::move(value)}); };
+    const auto dated = [&](const char* name, const std::optional<TimePoint>& at) {
+        if (at) row(name, date(*at, now));
+    };
+
+    row("Standing", terminal.toned(toneOf(status.standing), toString(status.standing)));
+    if (!status.message.empty()) row("", escaped(status.message));
+    if (!status.licenseId.empty()) {
+        row("License", escaped(status.licenseId));
+        row("Type, plan", escaped(status.licenseType) + ", " + escaped(status.plan));
+    }
+    row("Bots", std::to_string(status.botsInUse) + " in use of " + limitText(status.maxBots));
+    dated("Fresh until", status.freshUntil);
+    dated("Grace until", status.graceUntil);
+    if (!status.licenseId.empty()) row("Ends", date(status.endsAt, now, "never"));
+    dated("Wind-down until", status.windDownUntil);
+    if (status.origin.source == Source::demo) return table(rows);
+
+    row("Device", escaped(status.deviceId) +
+                      (status.licenseId.empty() ? "" : std::string(", hardware ") + toString(status.binding)));
+    if (status.container) row("", "in a container: use the host's daemon for a license bound to hardware");
+    row("Trust", status.development ? terminal.toned(Tone::warning, "development: not for production")
+                                    : escaped("compiled in, authority " + status.authority));
+    if (status.requestPending) row("Request", "waits for its answer: entitlectl import FILE");
+    std::string daemon = escaped(status.daemonVersion);
+    if (status.startedAt) daemon += ", started " + relative(*status.startedAt, status.daemonTime.value_or(now));
+    daemon += status.clockSynced ? ", clock synchronised" : ", clock not synchronised";
+    row("Daemon", daemon);
+    return table(rows);
+}
+
+}  // namespace entitle::cli
