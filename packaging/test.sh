@@ -159,7 +159,7 @@ stage_tsan() { build tsan tsan && TSAN_OPTIONS=halt_on_error=1 ctest_in tsan tsa
 
 stage_fuzz() {
   have fuzz clang++ || return 0
-  build fuzz fuzz || return 1
+  build fuzz fuzz fuzz || return 1
   local target name seconds=${ENTITLE_FUZZ_SECONDS:-12} corpus
   for target in build/fuzz/tests/fuzz/*_fuzz; do
     [ -x "$target" ] || continue
