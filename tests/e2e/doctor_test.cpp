@@ -95,7 +95,7 @@ TEST_F(Doctor, SaysWhoMayAdminister) {
 
 TEST_F(Doctor, SaysThatTheLicenseEnded) {
     Authority::Terms terms;
-    terms.endsAt = wallClock() + Seconds{3};
+    terms.endsAt = wallClock() + Seconds{5};
     license(terms);
     auto watch = machine.startCtl({"watch", "--json"});
     ASSERT_TRUE(tells(watch, "active")) << machine.log();
