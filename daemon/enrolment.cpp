@@ -1,19 +1,7 @@
 #include "daemon/enrolment.h"
 
-#include <array>
-
-#include <sodium.h>
-
 namespace entitle {
 namespace {
-
-std::string randomNonce() {
-    std::array<std::uint8_t, 16> bytes;
-    randombytes_buf(bytes.data(), bytes.size());
-    std::array<char, sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING)> text;
-    sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    return text.data();
-}
 
 AdminRefusal refusal(DocumentError error) {
     return {std::string(toString(error)), std::string(explain(error))};
@@ -49,7 +37,7 @@ MadeRequest makeRequest(const Roots& roots, const Record& record, const SecretKe
     request.authority = roots.authority;
     request.deviceKey = deviceKey.verifyKey();
     request.fingerprint = std::move(fingerprint);
-    request.nonce = randomNonce();
+    request.nonce = freshNonce();
     request.issuedAt = now;
     request.hostLabel = hostLabel;
     request.productVersion = productVersion;
