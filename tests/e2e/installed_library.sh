@@ -10,7 +10,7 @@ cd "$place"
 
 cmake --install "$build" --prefix "$place/usr" >install.log
 for file in sbin/entitled bin/entitlectl bin/entitle-server include/entitle/client.h share/entitled/entitled.capnp \
-  share/man/man8/entitled.8 share/man/man5/entitled.toml.5 lib/systemd/system/entitled.service; do
+  share/man/man1/entitlectl.1 share/man/man8/entitled.8 share/man/man5/entitled.toml.5 lib/systemd/system/entitled.service; do
   [ -f "usr/$file" ] || { echo "not installed: $file"; exit 1; }
 done
 if grep -rlF "$source" usr/include usr/share usr/lib/systemd; then echo "the files above name the source tree"; exit 1; fi
