@@ -15,7 +15,8 @@ constexpr std::string_view previousName = "state.previous";
 struct Generation {
     std::optional<Record> record;
     std::string bytes;
-    std::string damage;  // why it is unusable, a clause
+    std::string damage;    // why it is unusable, a clause
+    bool ioFault = false;  // the disk did not give it; it may another time
 };
 
 // An error is one that no other generation can heal: somebody else may have written here, or a newer version did.
@@ -26,6 +27,7 @@ FileResult<Generation> readGeneration(OwnedDirectory& directory, std::string_vie
         const auto fault = content.error().fault;
         if (fault != FileFault::tooLarge && fault != FileFault::io) return content.error();
         found.damage = content.error().message;
+        found.ioFault = fault == FileFault::io;
         return found;
     }
     if (!*content) return found;
@@ -64,6 +66,11 @@ FileResult<LoadedRecord> FileStore::load() {
     if (previous.has_error()) return previous.error();
     const bool nothingWasThere = current->damage.empty() && previous->damage.empty() && !previous->record;
     if (nothingWasThere) return LoadedRecord{};
+
+    // What the disk may give another time is not put away: better not to start than to start without the license.
+    if (!previous->record && (current->ioFault || previous->ioFault)) {
+        return FileProblem{FileFault::io, current->ioFault ? current->damage : previous->damage};
+    }
 
     // The damaged file goes aside before anything is saved over it: somebody may want to look.
     std::string message = directory_.path() + "/" + std::string(currentName) + " is gone";
