@@ -1,0 +1,96 @@
+#include "tests/bench/measure.h"
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace entitle::bench {
+
+double median(std::vector<double> values) {
+    if (values.empty()) throw std::logic_error("the median of nothing");
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+int pinToOneCore() {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) throw std::system_error(errno, std::generic_category());
+    // The last one: the first serves most interrupts.
+    int core = CPU_SETSIZE - 1;
+    while (core > 0 && !CPU_ISSET(core, &allowed)) --core;
+    CPU_ZERO(&allowed);
+    CPU_SET(core, &allowed);
+    if (::sched_setaffinity(0, sizeof allowed, &allowed) != 0) throw std::system_error(errno, std::generic_category());
+    return core;
+}
+
+void allowManyDescriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::optional<ProcessFacts> factsOf(pid_t pid) {
+    const std::filesystem::path root = "/proc/" + std::to_string(pid);
+    ProcessFacts facts;
+    std::error_code error;
+    for (const auto& task : std::filesystem::directory_iterator(root / "task", error)) {
+        std::ifstream status(task.path() / "status");
+        std::string name;
+        while (status >> name) {
+            std::uint64_t value = 0;
+            if (name == "VmRSS:" && status >> value) facts.residentBytes = value * 1'024;
+            if (name == "voluntary_ctxt_switches:" && status >> value) facts.wakeUps += value;
+            status.clear();
+            status.ignore(1'000, '\n');
+        }
+    }
+    if (error || facts.residentBytes == 0) return std::nullopt;
+    return facts;
+}
+
+Child::Child(const std::function<void(int fd)>& serve) {
+    int fds[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+        throw std::system_error(errno, std::generic_category(), "socketpair");
+    }
+    pid_ = ::fork();
+    if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
+    if (pid_ == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ::close(fds[0]);
+        try {
+            serve(fds[1]);
+        } catch (...) {
+            ::_exit(1);
+        }
+        ::_exit(0);
+    }
+    ::close(fds[1]);
+    fd_ = fds[0];
+}
+
+Child::~Child() {
+    if (fd_ >= 0) ::close(fd_);
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+}
+
+int Child::releaseSocket() {
+    return std::exchange(fd_, -1);
+}
+
+}  // namespace entitle::bench
