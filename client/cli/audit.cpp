@@ -1,5 +1,7 @@
 // What the daemon has written down: the audit log and the metrics.
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
@@ -48,16 +50,15 @@ int showAudit(const Globals& globals, const AuditOptions& options) {
         request.setAfter(after);
         request.setMost(pageSize);
         const auto page = session.wait<capnp::Response<wire::Admin::AuditResults>>(request.send());
+        std::vector<std::vector<std::string>> rows;
         for (const auto entry : page.getEntries()) {
-            if (terminal.json()) {
+            if (terminal.json())
                 terminal.print(toJson(entry));
-                continue;
-            }
-            const auto index = std::to_string(entry.getIndex());
-            terminal.print(table({{std::string(index.size() < 6 ? 6 - index.size() : 0, ' ') + index,
-                                   date(fromWire(entry.getTime()), now, "-"), escaped(view(entry.getKind())),
-                                   escaped(view(entry.getDetail()))}}));
+            else
+                rows.push_back({std::to_string(entry.getIndex()), date(fromWire(entry.getTime()), now, "-"),
+                                escaped(view(entry.getKind())), escaped(view(entry.getDetail()))});
         }
+        terminal.print(table(rows));
         if (page.getNext() <= after) return exitDone;
         after = page.getNext();
     }

@@ -7,6 +7,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/json.h"
+#include "client/cli/report.h"
 #include "client/cli/text.h"
 #include "client/convert.h"
 #include "client/identity.h"
@@ -87,36 +88,44 @@ void examineAdminSocket(const Globals& globals, Examination& out) {
         out.add("admin-socket", Level::warning, opened.detail, adviceFor(opened.why, true));
 }
 
-// The license in words of what to do. Covers "License Validation Fails": expired, other machine, the record at the
-// authority.
+// For a daemon that says nothing of the license itself.
 void examineLicense(const Status& status, Examination& out) {
+    const Level level = status.standing == Status::Standing::active ? Level::ok
+                        : toneOf(status.standing) == Tone::bad && status.standing != Status::Standing::other
+                            ? Level::problem
+                            : Level::warning;
+    out.add("license", level, status.message.empty() ? std::string(toString(status.standing)) : status.message,
+            level == Level::ok ? "" : "For a new document: entitlectl request --out FILE, then entitlectl import.");
+}
+
+// The three causes of "License Validation Fails", in the order to look at them: it expired; it belongs to another
+// machine; the authority's record says otherwise. The first two the daemon knows. The third only the authority can
+// show.
+void examineCauses(const Status& status, Examination& out) {
     using Standing = Status::Standing;
-    const auto add = [&](Level level, std::string advice) {
-        out.add("license", level, status.message.empty() ? std::string(toString(status.standing)) : status.message,
-                std::move(advice));
-    };
-    const std::string renew = "Get a new document: entitlectl request --out FILE, then entitlectl import.";
-    const std::string record = " What the authority has on record: entitle-server license show " +
+    const std::string record = "Ask the authority what it has on record: entitle-server license show " +
                                (status.licenseId.empty() ? std::string("ID") : status.licenseId) + ".";
     switch (status.standing) {
-        case Standing::active:
-            return add(Level::ok, {});
-        case Standing::demo:
-            return add(Level::warning, "To activate a license: entitlectl request --out FILE, then entitlectl import.");
-        case Standing::grace:
-            return add(Level::warning, renew);
         case Standing::windingDown:
         case Standing::expired:
-            return add(Level::problem, "The license has expired. " + renew + record);
+            out.add(
+                "expiry", Level::problem, "The license has expired.",
+                "Renew it, and get a new document: entitlectl request --out FILE, then entitlectl import. " + record);
+            break;
+        case Standing::wrongDevice:
+            out.add("machine", Level::problem, "The license belongs to another machine, or this one has changed.",
+                    "See what differs: entitlectl fingerprint. For a new document: entitlectl request --out FILE.");
+            break;
         case Standing::revoked:
         case Standing::suspended:
-            return add(Level::problem, "Ask whoever sold the license." + record);
+            out.add("record", Level::problem, "The authority has ended or paused the license.", record);
+            break;
         case Standing::notYetValid:
-            return add(Level::problem, "Check this machine's clock: the license begins later than it says.");
-        case Standing::wrongDevice:
-            return add(Level::problem, "The machine does not match: see entitlectl fingerprint. " + renew);
-        case Standing::other:
-            return add(Level::warning, "Update entitlectl: the daemon is newer.");
+            out.add("expiry", Level::problem, "The license begins later than this machine's clock says.",
+                    "Check the clock (timedatectl), then the dates: entitlectl status.");
+            break;
+        default:
+            break;
     }
 }
 
@@ -126,6 +135,7 @@ void examineStatus(const Status& status, Examination& out) {
                 "This daemon is a development build: whoever configures it makes its licenses.",
                 "For production, install a release build with compiled-in roots.");
     if (!out.has("license")) examineLicense(status, out);
+    examineCauses(status, out);
     if (status.binding == Status::Binding::drift && !out.has("hardware"))
         out.add("hardware", Level::warning, "The machine has changed since the license was issued.",
                 "Ask for a new document within 7 days; see entitlectl fingerprint.");
