@@ -1,7 +1,6 @@
 #include "license/time.h"
 
 #include <array>
-#include <cstdio>
 #include <limits>
 
 namespace entitle {
@@ -37,6 +36,11 @@ std::int64_t daysFromCivil(std::int64_t year, int month, int day) {
     return era * 146'097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719'468;
 }
 
+std::string padded(std::int64_t number, std::size_t width) {
+    const std::string text = std::to_string(number);
+    return text.size() < width ? std::string(width - text.size(), '0') + text : text;
+}
+
 // The number written in `text`, which must be digits only.
 std::optional<int> digits(std::string_view text) {
     int value = 0;
@@ -66,12 +70,9 @@ std::string toRfc3339(Instant t) {
         --days;
     }
     const Civil date = civilFromDays(days);
-    std::array<char, 48> text{};
-    const int length =
-        std::snprintf(text.data(), text.size(), "%s%04lld-%02d-%02dT%02d:%02d:%02dZ", date.year < 0 ? "-" : "",
-                      static_cast<long long>(date.year < 0 ? -date.year : date.year), date.month, date.day,
-                      static_cast<int>(rest / 3600), static_cast<int>(rest / 60 % 60), static_cast<int>(rest % 60));
-    return {text.data(), static_cast<std::size_t>(length)};
+    const std::int64_t year = date.year < 0 ? -date.year : date.year;
+    return (date.year < 0 ? "-" : "") + padded(year, 4) + '-' + padded(date.month, 2) + '-' + padded(date.day, 2) +
+           'T' + padded(rest / 3600, 2) + ':' + padded(rest / 60 % 60, 2) + ':' + padded(rest % 60, 2) + 'Z';
 }
 
 std::optional<Instant> fromRfc3339(std::string_view text) {

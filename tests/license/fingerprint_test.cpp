@@ -1,7 +1,7 @@
 #include "license/fingerprint.h"
 
 #include <algorithm>
-#include <chrono>
+#include <cstdio>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
