@@ -18,7 +18,8 @@ void addInitCommand(CLI::App& app, Cli& cli) {
         "`keys\n"
         "rotate` and `keys revoke` need it. Daemons pin roots.pub. Nothing that exists is overwritten; if it is "
         "killed\n"
-        "half-way, run it again.\n\n"
+        "half-way, run it again. $LICENSE_SECRET_KEY is kept in the file license-secret if it is set, else one is "
+        "made.\n\n"
         "Examples:\n"
         "  entitle-server init --dir /srv/authority --roots /media/usb/roots\n"
         "  entitle-server init --dir authority --roots roots --name cryptoorchestrator");

@@ -62,6 +62,8 @@ Granted<std::string> readAll(const Fd& fd, const fs::path& path, std::size_t lim
 }
 
 Granted<void> checkOwnerAndMode(const struct stat& facts, const fs::path& path, bool directory) {
+    if (S_ISLNK(facts.st_mode))
+        return Denial{DenialReason::unsafeFile, path.string() + " is a symbolic link: name what it points to"};
     if (directory ? !S_ISDIR(facts.st_mode) : !S_ISREG(facts.st_mode))
         return Denial{DenialReason::unsafeFile,
                       path.string() + " is not a " + (directory ? "directory" : "regular file")};
