@@ -225,6 +225,14 @@ TEST(CatalogueOverride, NewPlanStandsAtItsPriceAndTeachesItsFeatures) {
     EXPECT_EQ(result->typeByCode(9)->durationDays, std::nullopt);
 }
 
+TEST(CatalogueOverride, PlanOfTheSamePriceIsNoUpgrade) {
+    const auto result = overrideCatalogue(
+        builtin(), R"({"plans":{"basic_ml":{"monthly_cents":4900,"max_bots":20,"features":["advanced_ml"]}}})");
+    ASSERT_TRUE(result) << result.error();
+    EXPECT_EQ(result->cheapestPlanWith("advanced_ml", "basic")->name, "pro");
+    EXPECT_EQ(result->cheapestPlanWith("advanced_ml", "free")->name, "basic_ml");
+}
+
 TEST(CatalogueOverride, FlagsReplaceTheWholeList) {
     const auto result = overrideCatalogue(builtin(), R"({"demo":{"flags":{"live_trading":"Buy Basic"}}})");
     ASSERT_TRUE(result) << result.error();
