@@ -1,6 +1,7 @@
 #include "client/link.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/local/stream_protocol.hpp>
@@ -32,8 +33,8 @@ struct Link::Session final : kj::TaskSet::ErrorHandler {
     std::unique_ptr<Connection> connection;
     int fd = -1;
     bool ready = false;
-    kj::Maybe<wire::Entitled::Client> daemon;
-    kj::Maybe<wire::Subscription::Client> subscription;
+    std::optional<wire::Entitled::Client> daemon;
+    std::optional<wire::Subscription::Client> subscription;
     std::deque<Call> waiting;
     std::size_t open = 0;
     kj::TaskSet tasks{*this};
@@ -100,8 +101,7 @@ void Link::connect() {
 }
 
 void Link::greet() {
-    session_->daemon = session_->connection->bootstrap<wire::Entitled>();
-    auto& daemon = KJ_ASSERT_NONNULL(session_->daemon);
+    auto& daemon = session_->daemon.emplace(session_->connection->bootstrap<wire::Entitled>());
     session_->tasks.add(daemon.statusRequest().send().then(
         [this](capnp::Response<wire::Entitled::StatusResults> response) { greeted(response.getStatus()); },
         [this](kj::Exception&& failure) {
@@ -125,7 +125,7 @@ void Link::greeted(wire::Status::Reader reader) {
                         "The daemon is a development build: its trust does not come from compiled-in roots. Set "
                         "ENTITLED_ALLOW_DEVELOPMENT=1 to believe it nevertheless.");
     }
-    auto& daemon = KJ_ASSERT_NONNULL(session_->daemon);
+    auto& daemon = *session_->daemon;
     session_->ready = true;
     readySince_ = std::chrono::steady_clock::now();
     // Slots are asked back first: what callers ask after setReady stands behind that on the wire.
@@ -134,7 +134,7 @@ void Link::greeted(wire::Status::Reader reader) {
     auto request = daemon.subscribeRequest();
     request.setObserver(kj::heap<Told>(*this, sessions_));
     session_->tasks.add(request.send().then([this](capnp::Response<wire::Entitled::SubscribeResults> response) {
-        session_->subscription = response.getSubscription();
+        session_->subscription.emplace(response.getSubscription());
     }));
     reachability_.setReady();
     events_.settled();
@@ -144,7 +144,7 @@ void Link::ask(Call call) {
     if (!session_ || !session_->ready) return;
     if (session_->open >= callsAtOnce) return session_->waiting.push_back(kj::mv(call));
     ++session_->open;
-    auto& daemon = KJ_ASSERT_NONNULL(session_->daemon);
+    auto& daemon = *session_->daemon;
     session_->tasks.add(kj::evalNow([&] { return call(daemon); })
                             .attach(kj::mv(call))
                             .then([this] { answered(); }, [this](kj::Exception&&) { answered(); }));
@@ -165,7 +165,7 @@ void Link::background(kj::Promise<void> work) {
 
 wire::Entitled::Client* Link::daemon() {
     if (!session_ || !session_->ready) return nullptr;
-    return &KJ_ASSERT_NONNULL(session_->daemon);
+    return &*session_->daemon;
 }
 
 void Link::endLater(Unavailable why, std::string detail) {
