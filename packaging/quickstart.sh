@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
     --keep) keep=true ;;
     --no-install) install=false ;;
     --no-build) build=false ;;
-    --build-dir) builds=${2:?--build-dir needs a directory}; shift ;;
+    --build-dir) builds=$(realpath -m -- "${2:?--build-dir needs a directory}"); shift ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | head -n -1; exit 0 ;;
     *) echo "quickstart.sh: unknown argument '$1'; --help lists them" >&2; exit 2 ;;
   esac
@@ -29,14 +29,18 @@ done
 # --- build ------------------------------------------------------------------------------------------------------------
 if $install && $build; then "$root/packaging/dependencies.sh" build || exit 1; fi
 if $build; then
-  tests=()
-  # The tests need more packages. A build directory that has them already keeps them.
-  [ -f "$builds/CMakeCache.txt" ] || tests=(-DBUILD_TESTING=OFF)
+  options=()
+  if [ ! -f "$builds/CMakeCache.txt" ]; then
+    # The tests need more packages. A build directory that has them already keeps them.
+    options=(-DBUILD_TESTING=OFF)
+  elif ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$builds/CMakeCache.txt"; then
+    options=(--fresh -DBUILD_TESTING=OFF) # the tree has moved since
+  fi
   log=$builds/quickstart.log
   mkdir -p "$builds" || { echo "quickstart.sh: cannot write $builds; name another place with --build-dir" >&2; exit 1; }
   echo "\$ cmake --preset release && cmake --build $builds        (cold: several minutes; log in $log)"
-  if ! (cd "$root" && cmake --preset release -B "$builds" "${tests[@]}" &&
-    cmake --build "$builds" --target entitled entitlectl entitle-server entitle_example_bot) >"$log" 2>&1; then
+  if ! (cd "$root" && cmake --preset release -B "$builds" "${options[@]}" &&
+    cmake --build "$builds" -j "$(nproc)" --target entitled entitlectl entitle-server entitle_example_bot) >"$log" 2>&1; then
     grep -nE 'error|Error|FAILED' "$log" | head -n 20
     tail -n 20 "$log"
     exit 1

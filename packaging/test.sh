@@ -94,11 +94,10 @@ run() {
 build() {
   local stage=$1 preset=$2 started=$SECONDS options=()
   shift 2
-  # A build directory made elsewhere (a moved or copied tree) cannot be configured again.
-  if [ -f "build/$preset/CMakeCache.txt" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "build/$preset/CMakeCache.txt"; then
-    rm -rf "build/$preset"
-  fi
-  run "$logs/$stage-configure.log" cmake --preset "$preset" -DBUILD_TESTING=ON || { fail "$stage: configure"; return 1; }
+  # A build directory of a tree that has moved since is configured afresh.
+  local cached=build/$preset/CMakeCache.txt fresh=()
+  if [ -f "$cached" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$cached"; then fresh=(--fresh); fi
+  run "$logs/$stage-configure.log" cmake ${fresh[@]+"${fresh[@]}"} --preset "$preset" -DBUILD_TESTING=ON || { fail "$stage: configure"; return 1; }
   [ $# -eq 0 ] || options=(--target "$@")
   run "$logs/$stage-build.log" cmake --build "build/$preset" -j "$cores" ${options[@]+"${options[@]}"} ||
     { fail "$stage: build"; return 1; }
