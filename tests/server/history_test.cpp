@@ -76,8 +76,10 @@ class History {
 
 // At most 25 steps of at most 30 hours: no document grows old enough for its key to fall away.
 RC_GTEST_PROP(Histories, NeverTwoSeatsNeverAFallingNumberNeverADocumentLostToARotation, ()) {
-    const auto steps = *rc::gen::resize(25, rc::gen::container<std::vector<std::pair<int, int>>>(
-                                                rc::gen::pair(rc::gen::inRange(0, 9), rc::gen::inRange(0, 30))));
+    // A range is only used in full at the nominal size, which must not be the length of the history.
+    const auto upTo = [](int end) { return rc::gen::resize(rc::kNominalSize, rc::gen::inRange(0, end)); };
+    const auto steps =
+        *rc::gen::resize(25, rc::gen::container<std::vector<std::pair<int, int>>>(rc::gen::pair(upTo(9), upTo(30))));
     History history;
     for (const auto& [kind, number] : steps) {
         if (kind <= 2) history.askAnew(kind);
