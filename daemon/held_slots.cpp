@@ -36,7 +36,14 @@ boost::system::result<Held, AcquireRefusal> HeldSlots::acquire(std::string_view 
     auto acquired = ledger_.acquire(quota, count, label, holder, hashOf(held.secret), limits, now);
     if (!acquired.id) return acquired.refusal;
     const Slot& slot = *ledger_.find(*acquired.id);
-    if (!file_->put(slot)) {
+    bool written = false;
+    try {
+        written = file_->put(slot);
+    } catch (...) {
+        ledger_.release(slot.id);
+        throw;
+    }
+    if (!written) {
         // It would be lost with the daemon: better refused now than counted twice later.
         ledger_.release(slot.id);
         return AcquireRefusal::ledgerFull;

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
