@@ -24,17 +24,19 @@ void SlotTable::add(const Record& record, wire::Held::Reader held) {
         entries_.erase(record.get());  // the capability drops with this scope, and the slots with it
         return;
     }
-    entries_[record.get()] = {record, kj::mv(slot)};
+    auto& entry = entries_[record.get()];
+    entry.record = record;
+    entry.slot.emplace(kj::mv(slot));
 }
 
 void SlotTable::addProvisional(const Record& record) {
-    entries_[record.get()] = {record, nullptr};
+    entries_[record.get()].record = record;
 }
 
 kj::Promise<void> SlotTable::remove(const Record& record) {
     const auto found = entries_.find(record.get());
     if (found == entries_.end()) return kj::READY_NOW;
-    KJ_IF_MAYBE (slot, found->second.slot) {
+    if (auto& slot = found->second.slot) {
         auto released = slot->releaseRequest().send().ignoreResult();
         entries_.erase(found);
         return released;
@@ -47,7 +49,7 @@ kj::Promise<void> SlotTable::remove(const Record& record) {
 void SlotTable::disconnected() {
     bool any = false;
     for (auto& [key, entry] : entries_) {
-        entry.slot = nullptr;
+        entry.slot.reset();
         if (entry.record->state() == Slots::State::held)
             any = entry.record->become(Slots::State::reconnecting, "The daemon is away; reconnecting.") || any;
     }
@@ -109,7 +111,7 @@ kj::Promise<void> SlotTable::acquire(wire::Entitled::Client& daemon, const Recor
 kj::Promise<void> SlotTable::sweep(wire::Entitled::Client daemon) {
     auto sweeping = std::make_shared<Sweeping>();
     for (const auto& [key, entry] : entries_) {
-        if (entry.slot != nullptr) sweeping->missing.emplace(entry.record->view().id, entry.record);
+        if (entry.slot) sweeping->missing.emplace(entry.record->view().id, entry.record);
     }
     if (sweeping->missing.empty()) return kj::READY_NOW;
     return sweepFrom(kj::mv(daemon), 0, std::move(sweeping));

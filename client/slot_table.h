@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,7 +48,7 @@ class SlotTable {
   private:
     struct Entry {
         Record record;
-        kj::Maybe<wire::Slot::Client> slot;  // nullptr while disconnected
+        std::optional<wire::Slot::Client> slot;  // none while disconnected
     };
     struct Restoring {
         std::vector<Record> left;
