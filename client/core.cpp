@@ -164,9 +164,8 @@ std::optional<T> ClientCore::ask(Origin& origin, Known known, Call call) {
     const auto deadline = Reachability::Clock::now() + options_.timeout;
     auto reach = reachability_.waitUntilTried(deadline);
     for (;;) {
-        // It has been here before, or was a moment ago: most likely it is being restarted.
-        const bool mayReturn = reach.connection != 0 || reach.why == Unavailable::disconnected;
-        if (reach.phase == Reach::Phase::away && mayReturn && !known())
+        // It has been here before: most likely it is being restarted.
+        if (reach.phase == Reach::Phase::away && reach.connection != 0 && !known())
             reach = reachability_.waitUntilReady(deadline, 0);
         if (reach.phase == Reach::Phase::away) {
             origin = {Source::demo, reach.why, reach.detail};

@@ -335,6 +335,7 @@ TEST_F(ClientTest, AnExceptionOfACallbackIsContained) {
 TEST_F(ClientTest, ManyThreadsAskAtOnceThroughRestarts) {
     daemon.start();
     Client client(options());
+    ASSERT_TRUE(client.check("live_trading"));
     std::atomic<bool> enough = false;
     std::vector<std::future<int>> askers;
     for (int thread = 0; thread < 8; ++thread) {
