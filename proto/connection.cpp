@@ -4,9 +4,9 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <capnp/message.h>
-#include <capnp/rpc-twoparty.h>
 #include <capnp/rpc.h>
+
+#include "proto/wire_network.h"
 
 namespace entitle {
 
@@ -23,7 +23,7 @@ struct Connection::Parts : std::enable_shared_from_this<Connection::Parts> {
     OnClosed onClosed;
     // Destroyed from the last to the first: the RPC system uses the network, and the network the stream.
     std::optional<MessageStream> stream;
-    std::optional<capnp::TwoPartyVatNetwork> network;
+    std::optional<WireNetwork> network;
     std::optional<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc;
     std::optional<boost::asio::steady_timer> silence;
     bool closing = false;
@@ -96,11 +96,7 @@ Connection::~Connection() {
 
 capnp::Capability::Client Connection::remoteBootstrap() {
     if (!parts_->rpc) return KJ_EXCEPTION(DISCONNECTED, "the connection is closed");
-    capnp::word scratch[4] = {};
-    capnp::MallocMessageBuilder message(kj::arrayPtr(scratch, 4));
-    auto peer = message.getRoot<capnp::rpc::twoparty::VatId>();
-    peer.setSide(capnp::rpc::twoparty::Side::SERVER);
-    return parts_->rpc->bootstrap(peer);
+    return parts_->rpc->bootstrap(parts_->network->peer());
 }
 
 void Connection::close(CloseReason reason) {

@@ -75,6 +75,7 @@ class WireState final : public KjLoop::BeforeSleep {
     std::size_t backlog() const { return out_.size() + sending_.size() - sent_; }
     std::size_t openQuestions() const { return open_.size(); }
     bool sawMessage() const { return sawMessage_; }
+    OperationMemory& readMemory() noexcept { return readMemory_; }
 
     void addRef() noexcept { ++references_; }
     void release() noexcept {
@@ -120,6 +121,7 @@ class WireState final : public KjLoop::BeforeSleep {
     bool writeBroken_ = false;
     bool shutdownWanted_ = false;
 
+    OperationMemory readMemory_;
     std::uint32_t references_ = 0;
 };
 
@@ -134,6 +136,10 @@ void readCompleted(WireState& state, boost::system::error_code error, std::size_
 }
 void writeCompleted(WireState& state, boost::system::error_code error, std::size_t size) {
     state.writeCompleted(error, size);
+}
+
+OperationMemory& readMemory(WireState& state) noexcept {
+    return state.readMemory();
 }
 
 // ---- Incoming

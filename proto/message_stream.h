@@ -17,6 +17,7 @@
 #include "proto/budget.h"
 #include "proto/kj_on_asio.h"
 #include "proto/limits.h"
+#include "proto/operation_memory.h"
 
 namespace entitle {
 
@@ -39,6 +40,14 @@ void intrusive_ptr_add_ref(WireState*) noexcept;
 void intrusive_ptr_release(WireState*) noexcept;
 void readCompleted(WireState&, boost::system::error_code, std::size_t);
 void writeCompleted(WireState&, boost::system::error_code, std::size_t);
+OperationMemory& readMemory(WireState&) noexcept;
+
+struct ReadHandler {
+    using allocator_type = OperationAllocator<void>;
+    allocator_type get_allocator() const noexcept { return allocator_type(readMemory(*state)); }
+    void operator()(boost::system::error_code error, std::size_t size) const { readCompleted(*state, error, size); }
+    boost::intrusive_ptr<WireState> state;
+};
 
 template <class Stream>
 concept SendsWithoutWaiting = requires(Stream stream, boost::system::error_code error) {
@@ -60,10 +69,7 @@ class AsioByteStream final : public ByteStream {
         if constexpr (SendsWithoutWaiting<Stream>) stream_.non_blocking(true, ignored);
     }
     void readSome(std::span<std::byte> space, boost::intrusive_ptr<WireState> state) override {
-        stream_.async_read_some(boost::asio::buffer(space.data(), space.size()),
-                                [state = std::move(state)](boost::system::error_code error, std::size_t size) {
-                                    readCompleted(*state, error, size);
-                                });
+        stream_.async_read_some(boost::asio::buffer(space.data(), space.size()), ReadHandler{std::move(state)});
     }
     void writeSome(std::span<const std::byte> bytes, boost::intrusive_ptr<WireState> state) override {
         stream_.async_write_some(boost::asio::buffer(bytes.data(), bytes.size()),

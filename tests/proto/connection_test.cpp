@@ -1,6 +1,7 @@
 #include "proto/connection.h"
 
 #include <boost/asio/steady_timer.hpp>
+#include <gtest/gtest.h>
 
 #include "tests/proto/wire_fixture.h"
 

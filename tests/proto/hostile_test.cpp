@@ -3,6 +3,8 @@
 #include <cstring>
 #include <random>
 
+#include <gtest/gtest.h>
+
 #include "tests/proto/wire_fixture.h"
 
 namespace entitle::test {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <gtest/gtest.h>
+
 #include "tests/proto/wire_fixture.h"
 
 namespace entitle {

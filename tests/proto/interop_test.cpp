@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <capnp/rpc-twoparty.h>
+#include <gtest/gtest.h>
 #include <kj/async-io.h>
 
 #include "tests/proto/wire_fixture.h"
@@ -40,6 +41,18 @@ TEST_F(Interop, AStockServerAnswersOurClient) {
         EXPECT_FALSE(check(entitled, std::string(30'000, 'f')).wait(loop.waitScope()));
     }
     stock.join();
+}
+
+// Our stream is a capnp::MessageStream like any other: the stock network works over it.
+TEST_F(Interop, AStockNetworkRunsOverOurStream) {
+    Served served(loop);
+    MessageStream stream(loop, byteStream(std::move(served.peer)), WireLimits::client(), nullptr, [](CloseReason) {});
+    capnp::TwoPartyVatNetwork network(stream, capnp::rpc::twoparty::Side::CLIENT);
+    auto rpc = capnp::makeRpcClient(network);
+    capnp::MallocMessageBuilder vat;
+    vat.initRoot<capnp::rpc::twoparty::VatId>().setSide(capnp::rpc::twoparty::Side::SERVER);
+    auto entitled = rpc.bootstrap(vat.getRoot<capnp::rpc::twoparty::VatId>()).castAs<wire::Entitled>();
+    for (int i = 0; i < callsMade; ++i) EXPECT_TRUE(check(entitled, "live_trading").wait(loop.waitScope()));
 }
 
 TEST_F(Interop, AStockClientIsAnsweredByOurServer) {

@@ -13,7 +13,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <gtest/gtest.h>
 #include <kj/vector.h>
 #include <proto/entitled.capnp.h>
 
