@@ -81,7 +81,7 @@ show() {
 }
 wrong() {
   printf '\nNOT AS DESCRIBED (step %d): %s\n' "$step" "$1" >&2
-  for log in daemon.log thief.log; do [ -f "$place/$log" ] && { echo "--- end of $log:"; tail -n 15 "$place/$log"; } >&2; done
+  for log in daemon.log thief.log btc-grid.log; do [ -f "$place/$log" ] && { echo "--- end of $log:"; tail -n 15 "$place/$log"; } >&2; done
   exit 1
 }
 expect_status() { [ "$status" -eq "$1" ] || wrong "exit status $status, expected $1"; }
