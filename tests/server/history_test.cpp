@@ -60,7 +60,9 @@ class History {
             lastSequence_ = answer->license.sequence;
             granted_.emplace_back(answer->license.device, token);
         }
-        RC_ASSERT(!holder_ || *holder_ == answer->license.device);
+        // Outside of RC_ASSERT, whose operators evaluate both sides.
+        const bool allowed = !holder_ || *holder_ == answer->license.device;
+        RC_ASSERT(allowed);
         holder_ = answer->license.device;
     }
 
