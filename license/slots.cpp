@@ -208,19 +208,29 @@ void SlotLedger::reserveIdsUpTo(SlotId id) {
     lastId_ = std::max(lastId_, id);
 }
 
-void SlotLedger::insert(Slot slot) {
-    const SlotId id = slot.id;
+// All or nothing: an index that finds no memory leaves no trace of the slot.
+void SlotLedger::insert(Slot added) {
+    const SlotId id = added.id;
     reserveIdsUpTo(id);
-    Units& units = units_[slot.quota];
-    units.inUse += slot.count;
-    units.byUid[slot.holder.uid] += slot.count;
-    bySecret_.emplace(slot.secretHash, id);
-    byUid_.emplace(slot.holder.uid, id);
-    if (slot.reclaimUntil) {
-        units.awaiting += slot.count;
-        awaiting_.emplace(*slot.reclaimUntil, id);
+    const auto place = slots_.emplace(id, std::move(added)).first;
+    const Slot& slot = place->second;
+    try {
+        bySecret_.emplace(slot.secretHash, id);
+        byUid_.emplace(slot.holder.uid, id);
+        if (slot.reclaimUntil) awaiting_.emplace(*slot.reclaimUntil, id);
+        Units& units = units_[slot.quota];
+        units.byUid[slot.holder.uid] += slot.count;  // the last that may throw
+        units.inUse += slot.count;
+        if (slot.reclaimUntil) units.awaiting += slot.count;
+    } catch (...) {
+        bySecret_.erase(slot.secretHash);
+        byUid_.erase({slot.holder.uid, id});
+        if (slot.reclaimUntil) awaiting_.erase({*slot.reclaimUntil, id});
+        if (const auto units = units_.find(slot.quota); units != units_.end() && units->second.inUse == 0)
+            units_.erase(units);
+        slots_.erase(place);
+        throw;
     }
-    slots_.emplace(id, std::move(slot));
 }
 
 void SlotLedger::erase(SlotMap::iterator found) {
