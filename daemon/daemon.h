@@ -106,7 +106,7 @@ class Daemon {
     Counters& counters() { return counters_; }
     const Counters& counters() const { return counters_; }
     const HeldSlots& heldSlots() const { return slots_; }
-    const Entitlements& entitlements() const { return entitlements_; }
+    const Entitlements& entitlements() const { return rights_.entitlements; }
 
   private:
     // What goes into the audit log with a change of state.
@@ -118,15 +118,23 @@ class Daemon {
     // hardware brought is in force regardless, and is stored as soon as the disk allows.
     enum class Origin { asked, happened };
 
+    // Everything that follows from state and time, kept up to date.
+    struct Rights {
+        Entitlements entitlements;
+        std::int64_t licensedBots = 0;        // before this machine's configuration lowered it
+        std::vector<FeatureAnswer> verdicts;  // of every feature of the catalogue
+    };
+
     std::optional<FileProblem> perform(Step, Record next, const Deed&, Origin, const Now&);
     void happen(const Event&, const Now&);
     void saveLater(const FileProblem&, const Now&);
     void note(std::string_view kind, std::string_view detail, const Now&);
+    void logPrepared();
     void verifyStoredLicense(const Now&);
     void probe();
     Match presentMatch(const FingerprintTemplate& enrolled) const;
 
-    void refresh(const Now&);  // everything that follows from state and time
+    Rights rightsOf(const State&, const Now&) const;
     void settleSlots(const Now&);
     void endSlotsAbove(std::int64_t limit, const Now&);
     void arm(const Now&);
@@ -140,6 +148,7 @@ class Daemon {
     Instant startedAt_{};
 
     Record record_;
+    std::optional<AuditEntry> unlogged_;  // record_.lastAudit, as long as the log lacks it
     LoadedRecord::Origin loadedFrom_;
     std::string loadMessage_;
     std::string storedLicenseProblem_;  // why the stored document is not in force; "" if it is, or there is none
@@ -149,10 +158,8 @@ class Daemon {
     HardwareProbe probe_;  // without its facts' values
     std::chrono::nanoseconds probedAt_{};
 
-    Entitlements entitlements_;
-    std::int64_t licensedBots_ = 0;        // entitlements_.maxBots before this machine's configuration lowered it
-    std::vector<FeatureAnswer> verdicts_;  // of every feature of the catalogue, up to date
-    Verdict scratch_;                      // of a name not in it
+    Rights rights_;
+    Verdict scratch_;  // of a name that the catalogue does not have
 
     HeldSlots slots_;
     std::optional<Instant> shrinkAt_;  // slots above a limit that only the configuration lowered end then

@@ -37,7 +37,7 @@ Finding ofStanding(const Entitlements& rights, const std::string& storedProblem,
 std::vector<Finding> Daemon::diagnose() {
     Now now = seams_.clock.now();
     std::vector<Finding> findings = settings_.startFindings;
-    findings.push_back(ofStanding(entitlements_, storedLicenseProblem_, device_));
+    findings.push_back(ofStanding(rights_.entitlements, storedLicenseProblem_, device_));
 
     if (!settings_.roots) {
         findings.push_back({"roots", Level::problem, "No authority is known. " + settings_.rootsProblem,

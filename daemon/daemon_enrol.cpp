@@ -108,7 +108,7 @@ boost::system::result<void, AdminRefusal> Daemon::import(std::string_view licens
     }
     storedLicenseProblem_.clear();
     ++counters_.imports;
-    log().info("license {} imported: {}", license.id.value, entitlements_.message);
+    log().info("license {} imported: {}", license.id.value, rights_.entitlements.message);
     announce();  // also when the standing is what it was: plan, limits or dates may not be
     return boost::system::in_place_value;
 }

@@ -1,0 +1,128 @@
+// Every allocation of every operation fails once. Where it does, the caller hears of it and nothing is half done: what
+// the RPC boundary catches leaves a daemon that agrees with its own files.
+#include <cstdlib>
+#include <functional>
+#include <new>
+
+#include "daemon/log.h"
+#include "tests/daemon/core_fixture.h"
+
+namespace {
+
+long allocationsLeft = -1;  // -1: memory without end
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+    if (allocationsLeft >= 0 && allocationsLeft-- == 0) throw std::bad_alloc();
+    if (void* memory = std::malloc(size ? size : 1)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+
+namespace entitle::testing {
+namespace {
+
+constexpr Holder alice{1000, 41};
+
+class ScarceMemoryTest : public DaemonTest {
+  protected:
+    void SetUp() override {
+        DaemonTest::SetUp();
+        startLog(LogLevel::error, false);
+        importPro();
+        daemon->ready();
+    }
+
+    // Runs it with the first allocation failing, then the second … until it gets through; checks after each.
+    void exhaust(const std::function<void()>& operation) {
+        for (long nth = 0; nth < 20'000; ++nth) {
+            bool through = false;
+            allocationsLeft = nth;
+            try {
+                operation();
+                through = allocationsLeft >= 0;
+            } catch (const std::bad_alloc&) {
+            }
+            allocationsLeft = -1;
+            consistent(nth);
+            if (through || HasFailure()) return;
+        }
+        FAIL() << "it never got through";
+    }
+
+    void consistent(long nth) {
+        daemon->wake();  // as the alarm does, at once, after a fault
+        auto status = daemon->status();
+        std::uint64_t units = 0;
+        std::vector<SlotId> ids;
+        for (const auto& slot : daemon->slots(0, 200, std::nullopt).slots) {
+            units += slot.count;
+            ids.push_back(slot.id);
+        }
+        ASSERT_EQ(status.botsInUse, units) << "allocation " << nth;
+        ASSERT_TRUE(daemon->verifyAudit().intact) << "allocation " << nth << ": " << daemon->verifyAudit().message;
+        auto verdict = daemon->check("live_trading").allowed;
+        ASSERT_EQ(verdict, status.standing == Standing::active) << "allocation " << nth;
+        restart();
+        std::vector<SlotId> after;
+        for (const auto& slot : daemon->slots(0, 200, std::nullopt).slots) after.push_back(slot.id);
+        ASSERT_EQ(after, ids) << "the file tells other slots than the ledger; allocation " << nth;
+        ASSERT_EQ(daemon->status().standing, status.standing) << "allocation " << nth;
+    }
+};
+
+TEST_F(ScarceMemoryTest, AcquireAndRelease) {
+    exhaust([&] {
+        auto held = daemon->acquire("bots", 1, "a label that is longer than a short string", alice);
+        ASSERT_TRUE(held);
+        daemon->release(held->id, held->generation);
+    });
+}
+
+TEST_F(ScarceMemoryTest, Reclaim) {
+    auto secret = must(daemon->acquire("bots", 2, "", alice)).secret;
+    restart();
+    exhaust([&] { ASSERT_TRUE(daemon->reclaim(secret, alice)); });
+}
+
+TEST_F(ScarceMemoryTest, Questions) {
+    exhaust([&] {
+        (void)daemon->features();
+        (void)daemon->quota("bots", 1000);
+        (void)daemon->check("a_feature_that_nobody_knows");
+        (void)daemon->fingerprint();
+        (void)daemon->diagnose();
+        (void)daemon->slots(0, 10, 1000);
+    });
+}
+
+TEST_F(ScarceMemoryTest, Import) {
+    std::uint64_t sequence = 2;
+    const std::string file = issuer.file(pro(sequence));
+    exhaust([&] { (void)daemon->import(file, 0); });
+    EXPECT_EQ(daemon->status().license->sequence, sequence);
+}
+
+TEST_F(ScarceMemoryTest, Request) {
+    exhaust([&] { ASSERT_TRUE(daemon->request("desk", true, 0)); });
+}
+
+TEST_F(ScarceMemoryTest, Deactivate) {
+    exhaust([&] { (void)daemon->deactivate(0); });
+    EXPECT_EQ(daemon->status().standing, Standing::demo);
+}
+
+TEST_F(ScarceMemoryTest, TimePasses) {
+    clock.pass(std::chrono::days{30});
+    exhaust([&] { daemon->wake(); });
+    EXPECT_EQ(daemon->status().standing, Standing::expired);
+}
+
+}  // namespace
+}  // namespace entitle::testing
