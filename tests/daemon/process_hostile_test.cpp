@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/owned_directory.h"
-#include "tests/daemon/process_test_base.h"
+#include "tests/daemon/licensed_daemon.h"
 
 namespace entitle::testing {
 namespace {

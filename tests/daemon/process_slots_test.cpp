@@ -1,7 +1,7 @@
 // Slots of real programs, killed, forked and reconnected.
 #include <csignal>
 
-#include "tests/daemon/process_test_base.h"
+#include "tests/daemon/licensed_daemon.h"
 
 namespace entitle::testing {
 namespace {
