@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +21,11 @@ PeerProcess::Found reasonOf(int error) {
     if (error == ESRCH || error == EINVAL) return PeerProcess::Found::ended;
     if (error == EMFILE || error == ENFILE) return PeerProcess::Found::noRoom;
     return PeerProcess::Found::unknown;
+}
+
+bool hasEnded(int process) {
+    pollfd asked{process, POLLIN, 0};
+    return ::poll(&asked, 1, 0) == 1;
 }
 
 class PidfdWatch final : public ProcessWatch {
@@ -47,6 +53,9 @@ class PidfdWatch final : public ProcessWatch {
         shared->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                                       [shared](const boost::system::error_code& error) {
                                           if (error || !shared->ended) return;
+                                          // Asio may call for an event of a descriptor that was closed meanwhile and
+                                          // whose place in its tables ours took: a living holder would lose its slots.
+                                          if (!hasEnded(shared->descriptor.native_handle())) return wait(shared);
                                           auto ended = std::exchange(shared->ended, nullptr);
                                           ended();
                                       });
