@@ -16,7 +16,7 @@ struct Programs {
     std::filesystem::path server;
 
     static Programs below(const std::filesystem::path& build) {
-        return {build / "daemon/entitled", build / "client/cli/entitlectl", build / "server/entitle-server"};
+        return {build / "daemon/entitled", build / "client/entitlectl", build / "server/entitle-server"};
     }
     bool exist() const;
 };

@@ -117,7 +117,7 @@ void DaemonProcess::writeConfiguration(bool withRoots) const {
          << "runtime_dir = \"" << (directory_ / "run").string() << "\"\n"
          << "[query]\npath = \"" << socket() << "\"\n"
          << "[admin]\npath = \"" << (directory_ / "run-admin/admin.sock").string() << "\"\ngroup = \"\"\n"
-         << "[log]\nlevel = \"warn\"\n"
+         << "[log]\nlevel = \"warning\"\n"
          << "[limits]\nconnections_per_user = 16384\n"
          << "[development]\nhardware_root = \"" << (directory_ / "hardware").string() << "\"\n";
     if (withRoots) file << "roots = \"" << (directory_ / "authority/roots.pub").string() << "\"\n";

@@ -166,11 +166,8 @@ void measureKilledHolder(DaemonProcess& daemon, const Scale& scale, Report& repo
             static_cast<void>(::recv(fd, &byte, 1, 0));  // until it is killed
         });
     });
-    const int fd = holder->releaseSocket();
     char byte = 0;
-    const bool holds = ::recv(fd, &byte, 1, 0) == 1;
-    ::close(fd);
-    if (!holds) throw std::runtime_error("the holder did not get its slots");
+    if (::recv(holder->socket(), &byte, 1, 0) != 1) throw std::runtime_error("the holder did not get its slots");
     talkOverOurs(path.c_str(), [&](wire::Entitled::Client client, kj::WaitScope& scope) {
         const std::uint32_t before = slotsInUse(client, scope);
         if (before < scale.slots)

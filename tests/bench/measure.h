@@ -56,6 +56,7 @@ class Child {
     Child& operator=(const Child&) = delete;
 
     pid_t pid() const { return pid_; }
+    int socket() const { return fd_; }
     int releaseSocket();  // the caller closes it
 
   private:
