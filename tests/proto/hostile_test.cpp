@@ -108,6 +108,8 @@ class HostileCalls : public testing::TestWithParam<bool> {
                 if (GetParam()) readSome(loop, served.peer);
                 ASSERT_LE(id, 1'200u) << "the connection went on past its limit";
             }
+            // The last connection may end the flood below its limit: `id` questions are open, the Bootstrap among them.
+            if (sent >= total && id <= WireLimits{}.maxOpenQuestions) break;
             ASSERT_EQ(served.waitClosed(loop), CloseReason::tooManyQuestions);
             if (before == 0) before = residentBytes();
         }
