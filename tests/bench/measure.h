@@ -38,7 +38,8 @@ double medianNanos(std::size_t times, F&& f) {
 // This process and its children to come run on one core: what is compared then shares its caches and its clock, and a
 // wake-up is a switch, not a message to another core. Returns the core.
 int pinToOneCore();
-void allowManyDescriptors();
+// For this process and its children to come. Returns what is allowed now.
+std::size_t raiseDescriptorLimit(std::size_t wanted);
 
 // What /proc says of a process; nothing when it is gone.
 struct ProcessFacts {

@@ -36,11 +36,16 @@ int pinToOneCore() {
     return core;
 }
 
-void allowManyDescriptors() {
+std::size_t raiseDescriptorLimit(std::size_t wanted) {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    rlimit raised{limit.rlim_max, limit.rlim_max};
+    if (raised.rlim_max < wanted) {
+        // Beyond the hard limit only a privileged user gets.
+        const rlimit beyond{wanted, wanted};
+        if (::setrlimit(RLIMIT_NOFILE, &beyond) == 0) return wanted;
+    }
+    return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
 std::optional<ProcessFacts> factsOf(pid_t pid) {
