@@ -1,54 +1,45 @@
 #include "daemon/metrics.h"
 
-#include <charconv>
-#include <cstdint>
-#include <string>
-#include <string_view>
+#include <sstream>
 #include <utility>
+#include <vector>
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
 
 namespace entitle {
 namespace {
 
-// The text format 0.0.4: prometheus.io/docs/instrumenting/exposition_formats. Written here, because the usual library
-// is packaged only as a shared one, whose own dependencies would be a fifth of the daemon's memory.
 class Families {
   public:
-    void counter(std::string_view name, std::string_view help, std::uint64_t value) {
-        begin(name, help, "counter");
-        sample(name, "", static_cast<std::int64_t>(value));
+    void counter(const char* name, const char* help, std::uint64_t value) {
+        auto& metric = add(name, help, prometheus::MetricType::Counter);
+        metric.counter.value = static_cast<double>(value);
     }
-    void gauge(std::string_view name, std::string_view help, std::int64_t value) {
-        begin(name, help, "gauge");
-        sample(name, "", value);
+    void gauge(const char* name, const char* help, double value) {
+        add(name, help, prometheus::MetricType::Gauge).gauge.value = value;
     }
     // One gauge that is 1 for the label in force.
-    void state(std::string_view name, std::string_view help, std::string_view label, std::string_view value) {
-        begin(name, help, "gauge");
-        std::string labels = "{" + std::string(label) + "=\"";
-        for (const char c : value) {
-            if (c == '\\' || c == '"') labels += '\\';
-            if (c == '\n') {
-                labels += "\\n";
-            } else {
-                labels += c;
-            }
-        }
-        sample(name, labels + "\"}", 1);
+    void state(const char* name, const char* help, const char* label, std::string_view value) {
+        auto& metric = add(name, help, prometheus::MetricType::Gauge);
+        metric.label.push_back({label, std::string(value)});
+        metric.gauge.value = 1;
     }
-    std::string text() && { return std::move(text_); }
+    std::string text() const {
+        std::ostringstream out;
+        prometheus::TextSerializer().Serialize(out, families_);
+        return out.str();
+    }
 
   private:
-    // `help` is ours: it has neither a backslash nor a line's end.
-    void begin(std::string_view name, std::string_view help, std::string_view type) {
-        text_.append("# HELP ").append(name).append(" ").append(help).append("\n");
-        text_.append("# TYPE ").append(name).append(" ").append(type).append("\n");
+    prometheus::ClientMetric& add(const char* name, const char* help, prometheus::MetricType type) {
+        auto& family = families_.emplace_back();
+        family.name = name;
+        family.help = help;
+        family.type = type;
+        return family.metric.emplace_back();
     }
-    void sample(std::string_view name, std::string_view labels, std::int64_t value) {
-        char digits[32];
-        const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-        text_.append(name).append(labels).append(" ").append(digits, end).append("\n");
-    }
-    std::string text_;
+    std::vector<prometheus::MetricFamily> families_;
 };
 
 }  // namespace
@@ -61,19 +52,19 @@ std::string renderMetrics(const Daemon& daemon, std::size_t openConnections, std
     Families out;
     out.state("entitled_standing", "The license's standing.", "standing", toString(rights.standing));
     out.state("entitled_build_info", "The daemon's version.", "version", status.version);
-    out.gauge("entitled_bots_limit", "Bots allowed for new slots; -1 is unlimited.", rights.maxBots);
-    out.gauge("entitled_bots_in_use", "Bots held or awaiting reclaim.", static_cast<std::int64_t>(use.inUse));
-    out.gauge("entitled_bots_awaiting", "Bots awaiting reclaim after a restart.",
-              static_cast<std::int64_t>(use.awaiting));
-    out.gauge("entitled_slots", "Slots held.", static_cast<std::int64_t>(daemon.heldSlots().ledger().size()));
-    out.gauge("entitled_connections", "Connections open.", static_cast<std::int64_t>(openConnections));
-    out.gauge("entitled_wire_bytes", "Bytes held for peers.", static_cast<std::int64_t>(budgetBytes));
+    out.gauge("entitled_bots_limit", "Bots allowed for new slots; -1 is unlimited.",
+              static_cast<double>(rights.maxBots));
+    out.gauge("entitled_bots_in_use", "Bots held or awaiting reclaim.", static_cast<double>(use.inUse));
+    out.gauge("entitled_bots_awaiting", "Bots awaiting reclaim after a restart.", static_cast<double>(use.awaiting));
+    out.gauge("entitled_slots", "Slots held.", static_cast<double>(daemon.heldSlots().ledger().size()));
+    out.gauge("entitled_connections", "Connections open.", static_cast<double>(openConnections));
+    out.gauge("entitled_wire_bytes", "Bytes held for peers.", static_cast<double>(budgetBytes));
     if (rights.until) {
         out.gauge("entitled_standing_until_seconds", "When the standing may change, in seconds since 1970.",
-                  rights.until->time_since_epoch().count());
+                  static_cast<double>(rights.until->time_since_epoch().count()));
     }
     out.gauge("entitled_start_time_seconds", "When the daemon started, in seconds since 1970.",
-              status.startedAt.time_since_epoch().count());
+              static_cast<double>(status.startedAt.time_since_epoch().count()));
     out.counter("entitled_checks_total", "Feature checks answered.", counters.checks);
     out.counter("entitled_slots_acquired_total", "Slots given.", counters.acquired);
     out.counter("entitled_slots_denied_total", "Slots refused.", counters.acquireDenied);
@@ -89,7 +80,7 @@ std::string renderMetrics(const Daemon& daemon, std::size_t openConnections, std
     out.counter("entitled_connections_refused_total", "Connections refused.", counters.connectionsRefused);
     out.counter("entitled_connections_broken_total", "Connections closed for breaking a limit.",
                 counters.connectionsBroken);
-    return std::move(out).text();
+    return out.text();
 }
 
 }  // namespace entitle
