@@ -178,7 +178,7 @@ interface Subscription {}
 # A right to `count` units of a quota. It ends when this capability is dropped, when `release` is called, when the
 # connection closes, or when the process that acquired it dies, even if a child keeps its socket open.
 interface Slot {
-  info @0 () -> (slot :SlotInfo);
+  info @0 () -> (slot :SlotInfo);   # count 0: it ended, by whatever hand
   release @1 () -> ();
 }
 
