@@ -9,56 +9,46 @@
 #include <kj/exception.h>
 
 namespace entitle {
-namespace {
 
-// The reader and its words in one allocation.
-class StoredMessage final : public capnp::MessageReader {
+static_assert(sizeof(InboundMessage) % wordBytes == 0 && alignof(InboundMessage) >= wordBytes, "words are aligned");
+
+class InboundMessage::Disposer final : public kj::Disposer {
   public:
-    static StoredMessage* make(std::span<const std::byte> bytes, const Frame& frame, capnp::ReaderOptions options,
-                               const std::shared_ptr<Budget>& budget) {
-        void* memory = ::operator new(sizeof(StoredMessage) + bytes.size());
-        try {
-            return new (memory) StoredMessage(bytes, frame, options, budget);
-        } catch (...) {
-            ::operator delete(memory);
-            throw;
-        }
+    static const Disposer instance;
+
+  protected:
+    void disposeImpl(void* pointer) const override {
+        static_cast<InboundMessage*>(pointer)->~InboundMessage();
+        ::operator delete(pointer);
     }
-
-    kj::ArrayPtr<const capnp::word> getSegment(capnp::uint id) override {
-        if (id >= segments_) return nullptr;
-        const std::byte* at = frame() + headerBytes_;
-        for (capnp::uint i = 0; i < id; ++i) at += std::size_t{segmentWords(frame(), i)} * wordBytes;
-        return kj::arrayPtr(reinterpret_cast<const capnp::word*>(at), segmentWords(frame(), id));
-    }
-
-    bool charge(std::size_t bytes) { return charge_.resize(bytes); }
-
-    class Disposer final : public kj::Disposer {
-      protected:
-        void disposeImpl(void* pointer) const override {
-            static_cast<StoredMessage*>(pointer)->~StoredMessage();
-            ::operator delete(pointer);
-        }
-    };
-
-  private:
-    StoredMessage(std::span<const std::byte> bytes, const Frame& frame, capnp::ReaderOptions options,
-                  const std::shared_ptr<Budget>& budget)
-        : capnp::MessageReader(options), segments_(frame.segments), headerBytes_(frame.headerBytes), charge_(budget) {
-        std::memcpy(reinterpret_cast<std::byte*>(this) + sizeof(StoredMessage), bytes.data(), bytes.size());
-    }
-    const std::byte* frame() const { return reinterpret_cast<const std::byte*>(this) + sizeof(StoredMessage); }
-
-    std::uint32_t segments_;
-    std::uint32_t headerBytes_;
-    Charge charge_;
 };
-static_assert(sizeof(StoredMessage) % wordBytes == 0 && alignof(StoredMessage) >= wordBytes, "words are aligned");
+const InboundMessage::Disposer InboundMessage::Disposer::instance;
 
-const StoredMessage::Disposer storedMessageDisposer;
+InboundMessage::InboundMessage(std::span<const std::byte> bytes, const Frame& frame, capnp::ReaderOptions options,
+                               const std::shared_ptr<Budget>& budget)
+    : capnp::MessageReader(options),
+      segments_(frame.segments),
+      headerBytes_(frame.headerBytes),
+      bytes_(frame.bytes),
+      charge_(budget) {
+    std::memcpy(reinterpret_cast<std::byte*>(this) + sizeof(InboundMessage), bytes.data(), bytes.size());
+}
 
-}  // namespace
+kj::Own<InboundMessage> InboundMessage::make(std::span<const std::byte> bytes, const Frame& frame,
+                                             capnp::ReaderOptions options, const std::shared_ptr<Budget>& budget) {
+    void* memory = ::operator new(sizeof(InboundMessage) + frame.bytes);
+    auto* message = new (memory) InboundMessage(bytes.first(frame.bytes), frame, options, budget);
+    kj::Own<InboundMessage> owned(message, Disposer::instance);
+    if (!message->charge_.resize(sizeof(InboundMessage) + frame.bytes)) return {};
+    return owned;
+}
+
+kj::ArrayPtr<const capnp::word> InboundMessage::getSegment(capnp::uint id) {
+    if (id >= segments_) return nullptr;
+    const std::byte* at = frame() + headerBytes_;
+    for (capnp::uint i = 0; i < id; ++i) at += std::size_t{segmentWords(frame(), i)} * wordBytes;
+    return kj::arrayPtr(reinterpret_cast<const capnp::word*>(at), segmentWords(frame(), id));
+}
 
 InboundBuffer::InboundBuffer(const WireLimits& limits, std::shared_ptr<Budget> budget)
     : limits_(limits), charge_(std::move(budget)) {}
@@ -107,14 +97,6 @@ bool InboundBuffer::resize(std::size_t capacity) {
     bytes_ = std::move(larger);
     capacity_ = capacity;
     return true;
-}
-
-kj::Own<capnp::MessageReader> storeMessage(std::span<const std::byte> bytes, const Frame& frame,
-                                           capnp::ReaderOptions options, const std::shared_ptr<Budget>& budget) {
-    StoredMessage* message = StoredMessage::make(bytes.first(frame.bytes), frame, options, budget);
-    kj::Own<StoredMessage> owned(message, storedMessageDisposer);
-    if (!message->charge(sizeof(StoredMessage) + frame.bytes)) return {};
-    return owned;
 }
 
 OpenQuestions::Kind OpenQuestions::count(capnp::MessageReader& message) {

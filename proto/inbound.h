@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <capnp/message.h>
+#include <capnp/rpc.h>
 #include <kj/memory.h>
 
 #include "proto/budget.h"
@@ -52,10 +53,30 @@ class InboundBuffer {
     Charge charge_;        // of the capacity beyond idleBytes
 };
 
-// A message in memory of its own, charged to the budget until it is dropped. `frame` is known and wholly there. Null:
-// the budget does not reach.
-kj::Own<capnp::MessageReader> storeMessage(std::span<const std::byte> bytes, const Frame& frame, capnp::ReaderOptions,
-                                           const std::shared_ptr<Budget>&);
+// A message in memory of its own: the reader, its words, and what the RPC system wants to see, in one allocation.
+class InboundMessage final : public capnp::MessageReader, public capnp::IncomingRpcMessage {
+  public:
+    // `frame` is known and wholly there. Null: the budget, to which it is charged until it is dropped, does not reach.
+    static kj::Own<InboundMessage> make(std::span<const std::byte> bytes, const Frame& frame, capnp::ReaderOptions,
+                                        const std::shared_ptr<Budget>&);
+
+    kj::ArrayPtr<const capnp::word> getSegment(capnp::uint id) override;
+    capnp::AnyPointer::Reader getBody() override { return getRoot<capnp::AnyPointer>(); }
+    std::size_t sizeInWords() override { return (bytes_ - headerBytes_) / wordBytes; }
+
+  private:
+    class Disposer;
+
+    InboundMessage(std::span<const std::byte> bytes, const Frame&, capnp::ReaderOptions,
+                   const std::shared_ptr<Budget>&);
+    ~InboundMessage() noexcept(false) {}
+    const std::byte* frame() const { return reinterpret_cast<const std::byte*>(this) + sizeof(InboundMessage); }
+
+    const std::uint32_t segments_;
+    const std::uint32_t headerBytes_;
+    const std::uint32_t bytes_;
+    Charge charge_;
+};
 
 // What a peer has asked and not finished: the Bootstrap and Call messages whose Finish has not come. Neither flow limit
 // nor backlog bounds these: an answer is kept until its Finish.

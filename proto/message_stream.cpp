@@ -15,7 +15,19 @@ namespace {
 // What an empty backlog may keep for the next answer. Beyond it, memory is given back.
 constexpr std::size_t idleBacklog = 512;
 
-using Incoming = kj::Maybe<capnp::MessageReaderAndFds>;
+// The two forms in which a message is handed on.
+using ForRpc = kj::Maybe<kj::Own<capnp::IncomingRpcMessage>>;
+using ForStream = kj::Maybe<capnp::MessageReaderAndFds>;
+template <class Form>
+Form handOn(kj::Own<InboundMessage> message);
+template <>
+ForRpc handOn<ForRpc>(kj::Own<InboundMessage> message) {
+    return kj::Own<capnp::IncomingRpcMessage>(kj::mv(message));
+}
+template <>
+ForStream handOn<ForStream>(kj::Own<InboundMessage> message) {
+    return capnp::MessageReaderAndFds{kj::mv(message), nullptr};
+}
 
 kj::Exception endedBy(CloseReason reason) {
     const std::string_view why = toString(reason);
@@ -29,25 +41,48 @@ kj::Exception endedBy(CloseReason reason) {
 // it holds nothing of KJ but a pointer to the promise that waits, which clears it when it goes.
 class WireState final : public KjLoop::BeforeSleep {
   public:
-    // The one promise tryReadMessage() may have outstanding.
+    // Nothing to hand on for now; a message; or the end.
+    struct Next {
+        kj::Own<InboundMessage> message;
+        bool ended = false;
+    };
+
+    // The one promise that may be outstanding.
     class Waiting {
       public:
-        Waiting(kj::PromiseFulfiller<Incoming>& fulfiller, WireState& state) : fulfiller_(fulfiller), state_(&state) {
+        virtual void done(Next) = 0;
+
+      protected:
+        explicit Waiting(WireState& state) : state_(&state) {
             KJ_REQUIRE(state.waiting_ == nullptr, "two reads at a time");
             state.waiting_ = this;
         }
-        ~Waiting() {
+        ~Waiting() { detach(); }
+        WireState* detach() {
             if (state_ != nullptr) state_->waiting_ = nullptr;
-        }
-        kj::PromiseFulfiller<Incoming>& detach() {
-            state_->waiting_ = nullptr;
-            state_ = nullptr;
-            return fulfiller_;
+            return std::exchange(state_, nullptr);
         }
 
       private:
-        kj::PromiseFulfiller<Incoming>& fulfiller_;
         WireState* state_;
+    };
+    template <class Form>
+    class WaitingFor final : public Waiting {
+      public:
+        WaitingFor(kj::PromiseFulfiller<Form>& fulfiller, WireState& state) : Waiting(state), fulfiller_(fulfiller) {}
+        void done(Next next) override {
+            const WireState& state = *detach();
+            if (next.message.get() != nullptr) {
+                fulfiller_.fulfill(handOn<Form>(kj::mv(next.message)));
+            } else if (state.endedOrderly()) {
+                fulfiller_.fulfill(Form(nullptr));
+            } else {
+                fulfiller_.reject(endedBy(*state.ended_));
+            }
+        }
+
+      private:
+        kj::PromiseFulfiller<Form>& fulfiller_;
     };
 
     WireState(KjLoop& loop, std::unique_ptr<ByteStream> stream, const WireLimits& limits,
@@ -62,7 +97,8 @@ class WireState final : public KjLoop::BeforeSleep {
         loop_.callBeforeSleep(*this);  // for the first read
     }
 
-    kj::Promise<Incoming> read(const capnp::ReaderOptions& options);
+    template <class Form>
+    kj::Promise<Form> read(const capnp::ReaderOptions& options);
     void write(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments);
     void finishWriting();
     void close(CloseReason);
@@ -83,11 +119,6 @@ class WireState final : public KjLoop::BeforeSleep {
     }
 
   private:
-    // Nothing to hand on for now; a message; or the end.
-    struct Next {
-        kj::Own<capnp::MessageReader> message;
-        bool ended = false;
-    };
     Next next(const capnp::ReaderOptions&);
     void deliver();
     void end(CloseReason);
@@ -144,18 +175,17 @@ OperationMemory& readMemory(WireState& state) noexcept {
 
 // ---- Incoming
 
-kj::Promise<Incoming> WireState::read(const capnp::ReaderOptions& options) {
+template <class Form>
+kj::Promise<Form> WireState::read(const capnp::ReaderOptions& options) {
     options_ = options;
     Next found = next(options);
-    if (found.ended) {
-        if (endedOrderly()) return Incoming(nullptr);
-        return endedBy(*ended_);
+    if (found.message.get() != nullptr) return handOn<Form>(kj::mv(found.message));
+    if (!found.ended) {
+        loop_.callBeforeSleep(*this);
+        return kj::newAdaptedPromise<Form, WaitingFor<Form>>(*this);
     }
-    if (found.message.get() != nullptr) {
-        return Incoming(capnp::MessageReaderAndFds{kj::mv(found.message), nullptr});
-    }
-    loop_.callBeforeSleep(*this);
-    return kj::newAdaptedPromise<Incoming, Waiting>(*this);
+    if (endedOrderly()) return Form(nullptr);
+    return endedBy(*ended_);
 }
 
 WireState::Next WireState::next(const capnp::ReaderOptions& options) {
@@ -165,7 +195,7 @@ WireState::Next WireState::next(const capnp::ReaderOptions& options) {
         if (frame.state == Frame::State::bad) {
             end(CloseReason::badFrame);
         } else if (frame.state == Frame::State::known && frame.bytes <= in_.size()) {
-            result.message = storeMessage({in_.data(), in_.size()}, frame, options, budget_);
+            result.message = InboundMessage::make({in_.data(), in_.size()}, frame, options, budget_);
             in_.consume(frame.bytes);
             if (result.message.get() == nullptr) {
                 end(CloseReason::overBudget);
@@ -188,17 +218,8 @@ WireState::Next WireState::next(const capnp::ReaderOptions& options) {
 void WireState::deliver() {
     if (waiting_ == nullptr) return;
     Next found = next(options_);
-    if (waiting_ == nullptr) return;
-    if (found.message.get() != nullptr) {
-        waiting_->detach().fulfill(Incoming(capnp::MessageReaderAndFds{kj::mv(found.message), nullptr}));
-    } else if (found.ended && waiting_ != nullptr) {
-        auto& fulfiller = waiting_->detach();
-        if (endedOrderly()) {
-            fulfiller.fulfill(Incoming(nullptr));
-        } else {
-            fulfiller.reject(endedBy(*ended_));
-        }
-    }
+    // next() may have ended the stream, whose owner may have dropped the promise.
+    if (waiting_ != nullptr && (found.ended || found.message.get() != nullptr)) waiting_->done(kj::mv(found));
 }
 
 void WireState::readCompleted(boost::system::error_code error, std::size_t size) {
@@ -363,9 +384,17 @@ MessageStream::~MessageStream() noexcept(false) {
     state_->abandon();
 }
 
-kj::Promise<Incoming> MessageStream::tryReadMessage(kj::ArrayPtr<kj::AutoCloseFd>, capnp::ReaderOptions options,
-                                                    kj::ArrayPtr<capnp::word>) {
-    return state_->read(options);
+kj::Promise<ForRpc> MessageStream::receive(const capnp::ReaderOptions& options) {
+    return state_->read<ForRpc>(options);
+}
+
+void MessageStream::send(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
+    state_->write(segments);
+}
+
+kj::Promise<ForStream> MessageStream::tryReadMessage(kj::ArrayPtr<kj::AutoCloseFd>, capnp::ReaderOptions options,
+                                                     kj::ArrayPtr<capnp::word>) {
+    return state_->read<ForStream>(options);
 }
 
 kj::Promise<void> MessageStream::writeMessage(kj::ArrayPtr<const int>,

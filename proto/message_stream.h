@@ -12,6 +12,7 @@
 #include <boost/asio/socket_base.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/system/error_code.hpp>
+#include <capnp/rpc.h>
 #include <capnp/serialize-async.h>
 
 #include "proto/budget.h"
@@ -103,13 +104,15 @@ std::unique_ptr<ByteStream> byteStream(Stream stream) {
     return std::make_unique<AsioByteStream<Stream>>(std::move(stream));
 }
 
-// capnp::MessageStream over a ByteStream, for one TwoPartyVatNetwork.
+// Messages over a ByteStream, for one RPC system.
 //
 // Incoming: a header is checked against the limits before libcapnp or the allocator sees it; memory grows only as bytes
 // arrive; one read serves as many messages as it brought; Bootstrap and Call minus Finish are counted. Above the
 // backlog limit no message is handed on and nothing is read, until the peer has read its answers. Outgoing: messages
-// are copied into the backlog and leave in one send per turn of the loop. A write never fails here: a broken stream is
-// reported once, to `onEnd`. No file descriptors.
+// are copied into the backlog and leave in one send per turn of the loop. A write never fails here, and its promise is
+// always ready: a broken stream is reported once, to `onEnd`. No file descriptors.
+//
+// WireNetwork uses receive() and send(). As a capnp::MessageStream it serves any other network as well.
 class MessageStream final : public capnp::MessageStream {
   public:
     // Called once, inside a turn of the loop or a handler; after it reads end and writes are dropped. It must not
@@ -118,6 +121,10 @@ class MessageStream final : public capnp::MessageStream {
 
     MessageStream(KjLoop&, std::unique_ptr<ByteStream>, const WireLimits&, std::shared_ptr<Budget>, OnEnd);
     ~MessageStream() noexcept(false);
+
+    // The next message; null at the end of the stream. One at a time.
+    kj::Promise<kj::Maybe<kj::Own<capnp::IncomingRpcMessage>>> receive(const capnp::ReaderOptions&);
+    void send(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments);
 
     kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> tryReadMessage(
         kj::ArrayPtr<kj::AutoCloseFd> fdSpace, capnp::ReaderOptions = capnp::ReaderOptions(),

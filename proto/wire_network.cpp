@@ -18,7 +18,7 @@ class WireNetwork::Outgoing final : public capnp::OutgoingRpcMessage {
 
     capnp::AnyPointer::Builder getBody() override { return message_.getRoot<capnp::AnyPointer>(); }
 
-    // At once: the stream copies it. Its promise is ready, and errors reach us by reading.
+    // At once: the stream copies it, and errors reach us by reading.
     void send() override {
         const auto segments = message_.getSegmentsForOutput();
         std::size_t words = 0;
@@ -27,7 +27,7 @@ class WireNetwork::Outgoing final : public capnp::OutgoingRpcMessage {
                    "the message is larger than the peer accepts, so it is not sent") {
             return;
         }
-        const auto written = network_.stream_.writeMessage(nullptr, segments);
+        network_.stream_.send(segments);
     }
 
     std::size_t sizeInWords() override { return message_.sizeInWords(); }
@@ -46,17 +46,7 @@ class WireNetwork::Outgoing final : public capnp::OutgoingRpcMessage {
     capnp::MallocMessageBuilder message_;
 };
 
-class WireNetwork::Incoming final : public capnp::IncomingRpcMessage {
-  public:
-    explicit Incoming(kj::Own<capnp::MessageReader> message) : message_(kj::mv(message)) {}
-    capnp::AnyPointer::Reader getBody() override { return message_->getRoot<capnp::AnyPointer>(); }
-    std::size_t sizeInWords() override { return message_->sizeInWords(); }
-
-  private:
-    kj::Own<capnp::MessageReader> message_;
-};
-
-WireNetwork::WireNetwork(capnp::MessageStream& stream, Side ours, capnp::ReaderOptions options)
+WireNetwork::WireNetwork(MessageStream& stream, Side ours, capnp::ReaderOptions options)
     : stream_(stream), ours_(ours), options_(options), peer_(kj::arrayPtr(peerSpace_, 4)) {
     peer_.initRoot<capnp::rpc::twoparty::VatId>().setSide(ours == Side::CLIENT ? Side::SERVER : Side::CLIENT);
 }
@@ -81,13 +71,7 @@ kj::Own<capnp::OutgoingRpcMessage> WireNetwork::newOutgoingMessage(capnp::uint f
 }
 
 kj::Promise<kj::Maybe<kj::Own<capnp::IncomingRpcMessage>>> WireNetwork::receiveIncomingMessage() {
-    return stream_.tryReadMessage(nullptr, options_)
-        .then([](kj::Maybe<capnp::MessageReaderAndFds>&& read) -> kj::Maybe<kj::Own<capnp::IncomingRpcMessage>> {
-            KJ_IF_MAYBE (message, read) {
-                return kj::Own<capnp::IncomingRpcMessage>(kj::heap<Incoming>(kj::mv(message->reader)));
-            }
-            return nullptr;
-        });
+    return stream_.receive(options_);
 }
 
 kj::Promise<void> WireNetwork::shutdown() {

@@ -104,18 +104,20 @@ void talkOverKj(int fd, const Talk& what) {
 
 namespace {
 
-kj::Promise<void> ask(wire::Entitled::Client& client) {
+auto ask(wire::Entitled::Client& client) {
     auto request = client.checkRequest(capnp::MessageSize{5, 0});
     request.setFeature("paper_trading");
-    return request.send().then([](capnp::Response<wire::Entitled::CheckResults>&& response) {
-        if (!response.getVerdict().getAllowed()) throw std::runtime_error("paper_trading was denied");
-    });
+    return request.send();
+}
+
+void expectAllowed(const capnp::Response<wire::Entitled::CheckResults>& response) {
+    if (!response.getVerdict().getAllowed()) throw std::runtime_error("paper_trading was denied");
 }
 
 }  // namespace
 
 void askOnce(wire::Entitled::Client& client, kj::WaitScope& scope) {
-    ask(client).wait(scope);
+    expectAllowed(ask(client).wait(scope));
 }
 
 double askPipelined(wire::Entitled::Client& client, kj::WaitScope& scope, std::size_t total, std::size_t inFlight) {
@@ -123,7 +125,10 @@ double askPipelined(wire::Entitled::Client& client, kj::WaitScope& scope, std::s
     kj::Function<kj::Promise<void>()> lane = [&]() -> kj::Promise<void> {
         if (left == 0) return kj::READY_NOW;
         --left;
-        return ask(client).then([&] { return lane(); });
+        return ask(client).then([&](capnp::Response<wire::Entitled::CheckResults>&& response) {
+            expectAllowed(response);
+            return lane();
+        });
     };
     const std::int64_t before = nowNanos();
     auto lanes = kj::heapArrayBuilder<kj::Promise<void>>(inFlight);

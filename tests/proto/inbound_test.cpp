@@ -85,16 +85,16 @@ TEST(InboundBuffer, SaysSoWhenTheBudgetDoesNotReach) {
     EXPECT_LE(at, 2'000u + InboundBuffer::idleBytes);
 }
 
-TEST(StoredMessage, IsChargedUntilItIsDropped) {
+TEST(InboundMessage, IsChargedUntilItIsDropped) {
     const auto budget = std::make_shared<Budget>(1'000);
     const Bytes bytes = test::checkMessage(7, "live_trading");
     const Frame frame = inspectFrame(bytes, WireLimits{});
-    auto first = storeMessage(bytes, frame, capnp::ReaderOptions(), budget);
+    auto first = InboundMessage::make(bytes, frame, capnp::ReaderOptions(), budget);
     ASSERT_NE(first.get(), nullptr);
     EXPECT_GT(budget->used(), bytes.size());
-    std::vector<kj::Own<capnp::MessageReader>> more;
+    std::vector<kj::Own<InboundMessage>> more;
     while (true) {
-        auto next = storeMessage(bytes, frame, capnp::ReaderOptions(), budget);
+        auto next = InboundMessage::make(bytes, frame, capnp::ReaderOptions(), budget);
         if (next.get() == nullptr) break;
         more.push_back(kj::mv(next));
         ASSERT_LT(more.size(), 100u);
@@ -106,7 +106,7 @@ TEST(StoredMessage, IsChargedUntilItIsDropped) {
 
 OpenQuestions::Kind count(OpenQuestions& open, const Bytes& bytes) {
     const Frame frame = inspectFrame(bytes, WireLimits{});
-    return open.count(*storeMessage(bytes, frame, capnp::ReaderOptions(), nullptr));
+    return open.count(*InboundMessage::make(bytes, frame, capnp::ReaderOptions(), nullptr));
 }
 
 TEST(OpenQuestions, AreBootstrapsAndCallsWithoutFinish) {
