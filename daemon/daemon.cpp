@@ -115,6 +115,7 @@ void Daemon::wake() {
 void Daemon::reconfigure(Settings settings) {
     Now now = seams_.clock.now();
     bool rootsChanged = settings.roots != settings_.roots;
+    settings.startFindings = std::move(settings_.startFindings);
     settings_ = std::move(settings);
     catalogue_ = lowered(builtinCatalogue(), settings_.lower);
     if (rootsChanged) {

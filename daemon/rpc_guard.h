@@ -6,6 +6,7 @@
 
 #include <kj/async.h>
 #include <kj/debug.h>
+#include <kj/exception.h>
 
 #include "daemon/log.h"
 
@@ -16,6 +17,10 @@ kj::Promise<void> guarded(const char* method, F&& f) {
     try {
         std::forward<F>(f)();
         return kj::READY_NOW;
+    } catch (const kj::Exception& malformed) {
+        // An argument that libcapnp refused. Not logged: whoever sends it could fill the log. Before std::exception,
+        // for what KJ throws is both.
+        return kj::cp(malformed);
     } catch (const std::bad_alloc&) {
         log().error("{}: out of memory", method);
         return KJ_EXCEPTION(OVERLOADED, "the daemon is out of memory");
@@ -23,7 +28,6 @@ kj::Promise<void> guarded(const char* method, F&& f) {
         log().error("{}: {}", method, fault.what());
         return KJ_EXCEPTION(FAILED, "internal fault; the daemon's log says more");
     }
-    // kj::Exception, of a malformed argument, is no std::exception: KJ hands it to the caller.
 }
 
 }  // namespace entitle

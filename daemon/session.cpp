@@ -48,7 +48,7 @@ void Session::holderDied() {
     for (; holdings_; ++slots) holdings_->release();
     if (slots > 0) {
         ++daemon_.counters().holdersDied;
-        log().info("process {} of user {} ended: {} slots are free again", peer_.pid, peer_.uid, slots);
+        log().debug("process {} of user {} ended: {} slots are free again", peer_.pid, peer_.uid, slots);
     }
     if (auto close = std::exchange(onHolderDied_, nullptr)) close();
 }
