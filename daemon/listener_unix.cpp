@@ -116,6 +116,8 @@ class UnixListener final : public Listener {
     // false: the system cannot give us more for now.
     bool acceptSome(const bool& alive) {
         for (int i = 0; i < acceptsPerTurn && alive; ++i) {
+            if (!spare_) spare_ = Descriptor(::fcntl(descriptor_.native_handle(), F_DUPFD_CLOEXEC, 0));
+            if (!spare_) return full();
             Descriptor accepted(::accept4(descriptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
             if (!accepted) {
                 if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -123,11 +125,7 @@ class UnixListener final : public Listener {
                     return true;
                 }
                 if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
-                // EMFILE, ENFILE, ENOBUFS, ENOMEM: the connection stays in the queue. Told once until it has passed.
-                if (!std::exchange(told_, true)) {
-                    log().warn("cannot accept connections on {}: {}; trying again", path_, std::strerror(errno));
-                }
-                return false;
+                return full();  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the connection stays in the queue
             }
             try {
                 serve(std::move(accepted));
@@ -138,10 +136,22 @@ class UnixListener final : public Listener {
         return true;
     }
 
+    // Told once until it has passed.
+    bool full() {
+        if (!std::exchange(told_, true)) {
+            log().warn("cannot accept connections on {}: {}; trying again", path_, std::strerror(errno));
+        }
+        return false;
+    }
+
     void serve(Descriptor accepted) {
         auto peer = peerOf(accepted.get());
         if (!peer) return;
         auto process = openPeerProcess(accepted.get(), peer->pid);
+        if (process.found == PeerProcess::Found::noRoom) {
+            spare_ = Descriptor();
+            process = openPeerProcess(accepted.get(), peer->pid);
+        }
         if (process.found == PeerProcess::Found::ended) return;  // what came after it does not speak for it
         if (process.found == PeerProcess::Found::noRoom) return;
         LocalSocket socket(context_);
@@ -158,6 +168,7 @@ class UnixListener final : public Listener {
     std::shared_ptr<bool> alive_;  // handlers in the context's queue may outlive us
     dev_t device_ = 0;
     ino_t inode_ = 0;
+    Descriptor spare_;  // a connection takes two descriptors: whom we accepted must not be dropped for the second
     bool told_ = false;
 };
 

@@ -91,7 +91,7 @@ void InboundBuffer::consume(std::size_t bytes) {
 bool InboundBuffer::resize(std::size_t capacity) {
     if (!charge_.resize(capacity > idleBytes ? capacity - idleBytes : 0)) return false;
     std::unique_ptr<std::byte[]> larger(new std::byte[capacity]);
-    std::memcpy(larger.get(), data(), size());
+    if (size() != 0) std::memcpy(larger.get(), data(), size());
     end_ -= begin_;
     begin_ = 0;
     bytes_ = std::move(larger);

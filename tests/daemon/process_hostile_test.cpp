@@ -110,12 +110,14 @@ TEST_F(ProcessTest, ThousandHalfOpenConnectionsOfOneUserHinderNoOther) {
     EXPECT_TRUE(closed(halfOpen.front(), patience)) << "within the limit, but silent";
 }
 
-TEST_F(ProcessTest, RunningOutOfDescriptorsIsSurvivedAndRecoveredFrom) {
+class DescriptorLimit : public ProcessTest, public ::testing::WithParamInterface<std::size_t> {};
+
+TEST_P(DescriptorLimit, RunningOutIsSurvivedAndRecoveredFrom) {
     auto bot = daemon.puppet(daemon.query());
     std::size_t used = 0;
     const auto descriptors = "/proc/" + std::to_string(daemon.child->pid()) + "/fd";
     for (const auto& entry : fs::directory_iterator(descriptors)) used += !entry.path().empty();
-    rlimit lowered{used + 7, used + 7};
+    const rlimit lowered{used + GetParam(), used + GetParam()};
     ASSERT_EQ(::prlimit(daemon.child->pid(), RLIMIT_NOFILE, &lowered, nullptr), 0);
     std::vector<Descriptor> crowd;
     for (int i = 0; i < 50; ++i) crowd.push_back(connectRaw(daemon.query()));
@@ -125,6 +127,9 @@ TEST_F(ProcessTest, RunningOutOfDescriptorsIsSurvivedAndRecoveredFrom) {
     auto late = daemon.puppet(daemon.query());
     EXPECT_TRUE(late->ask("status").starts_with("status"));
 }
+
+// A connection takes two descriptors, so the last one may be the first or the second.
+INSTANTIATE_TEST_SUITE_P(Left, DescriptorLimit, ::testing::Values(6, 7), ::testing::PrintToStringParamName());
 
 TEST_F(ProcessTest, SecondDaemonOnOneStateDirectoryIsRefused) {
     EXPECT_EQ(daemon.startRefused(), 4);
