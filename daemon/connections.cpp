@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "daemon/log.h"
-#include "daemon/metrics.h"
 #include "daemon/rpc_admin.h"
 #include "daemon/rpc_query.h"
 
@@ -120,8 +119,8 @@ void Connections::reconfigure(const Config::Limits& limits, AccessPolicy policy)
     budgets_.clear();
 }
 
-std::string Connections::metrics() const {
-    return renderMetrics(daemon_, open_.size(), budget_->used());
+std::vector<Metric> Connections::metrics() const {
+    return metricsOf(daemon_, open_.size(), budget_->used());
 }
 
 }  // namespace entitle

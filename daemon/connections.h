@@ -10,6 +10,7 @@
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/listener.h"
+#include "daemon/metrics.h"
 #include "proto/connection.h"
 
 namespace entitle {
@@ -26,7 +27,7 @@ class Connections {
     void reconfigure(const Config::Limits&, AccessPolicy);  // for connections to come
 
     std::size_t count() const { return open_.size(); }
-    std::string metrics() const;
+    std::vector<Metric> metrics() const;
 
   private:
     struct Open;

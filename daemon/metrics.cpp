@@ -1,55 +1,32 @@
 #include "daemon/metrics.h"
 
-#include <sstream>
 #include <utility>
-#include <vector>
-
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
 
 namespace entitle {
 namespace {
 
-class Families {
-  public:
+struct Samples {
     void counter(const char* name, const char* help, std::uint64_t value) {
-        auto& metric = add(name, help, prometheus::MetricType::Counter);
-        metric.counter.value = static_cast<double>(value);
+        samples.push_back({name, help, Metric::Kind::counter, static_cast<double>(value), std::nullopt});
     }
     void gauge(const char* name, const char* help, double value) {
-        add(name, help, prometheus::MetricType::Gauge).gauge.value = value;
+        samples.push_back({name, help, Metric::Kind::gauge, value, std::nullopt});
     }
     // One gauge that is 1 for the label in force.
     void state(const char* name, const char* help, const char* label, std::string_view value) {
-        auto& metric = add(name, help, prometheus::MetricType::Gauge);
-        metric.label.push_back({label, std::string(value)});
-        metric.gauge.value = 1;
+        samples.push_back({name, help, Metric::Kind::gauge, 1, Metric::Label{label, std::string(value)}});
     }
-    std::string text() const {
-        std::ostringstream out;
-        prometheus::TextSerializer().Serialize(out, families_);
-        return out.str();
-    }
-
-  private:
-    prometheus::ClientMetric& add(const char* name, const char* help, prometheus::MetricType type) {
-        auto& family = families_.emplace_back();
-        family.name = name;
-        family.help = help;
-        family.type = type;
-        return family.metric.emplace_back();
-    }
-    std::vector<prometheus::MetricFamily> families_;
+    std::vector<Metric> samples;
 };
 
 }  // namespace
 
-std::string renderMetrics(const Daemon& daemon, std::size_t openConnections, std::size_t budgetBytes) {
+std::vector<Metric> metricsOf(const Daemon& daemon, std::size_t openConnections, std::size_t budgetBytes) {
     const auto& counters = daemon.counters();
     const auto& rights = daemon.entitlements();
     auto use = daemon.heldSlots().ledger().use("bots", rights.maxBots);
     auto status = daemon.status();
-    Families out;
+    Samples out;
     out.state("entitled_standing", "The license's standing.", "standing", toString(rights.standing));
     out.state("entitled_build_info", "The daemon's version.", "version", status.version);
     out.gauge("entitled_bots_limit", "Bots allowed for new slots; -1 is unlimited.",
@@ -80,7 +57,7 @@ std::string renderMetrics(const Daemon& daemon, std::size_t openConnections, std
     out.counter("entitled_connections_refused_total", "Connections refused.", counters.connectionsRefused);
     out.counter("entitled_connections_broken_total", "Connections closed for breaking a limit.",
                 counters.connectionsBroken);
-    return out.text();
+    return std::move(out.samples);
 }
 
 }  // namespace entitle

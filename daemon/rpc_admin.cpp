@@ -13,7 +13,7 @@ constexpr std::size_t auditEntryOverhead = 128;
 
 class AdminServer final : public wire::Admin::Server {
   public:
-    AdminServer(std::shared_ptr<Session> session, std::function<std::string()> metrics)
+    AdminServer(std::shared_ptr<Session> session, std::function<std::vector<Metric>()> metrics)
         : session_(std::move(session)), metrics_(std::move(metrics)), queries_(makeQueryServer(session_)) {}
 
     kj::Promise<void> request(RequestContext context) override {
@@ -93,7 +93,11 @@ class AdminServer final : public wire::Admin::Server {
     }
 
     kj::Promise<void> metrics(MetricsContext context) override {
-        return guarded("metrics", [&] { context.getResults().setText(text(metrics_())); });
+        return guarded("metrics", [&] {
+            const auto samples = metrics_();
+            auto out = context.getResults().initMetrics(static_cast<unsigned>(samples.size()));
+            for (unsigned i = 0; i < samples.size(); ++i) fill(out[i], samples[i]);
+        });
     }
 
     kj::Promise<void> entitled(EntitledContext context) override {
@@ -105,13 +109,13 @@ class AdminServer final : public wire::Admin::Server {
     std::uint32_t uid() const { return session_->peer().uid; }
 
     std::shared_ptr<Session> session_;
-    std::function<std::string()> metrics_;
+    std::function<std::vector<Metric>()> metrics_;
     wire::Entitled::Client queries_;
 };
 
 }  // namespace
 
-wire::Admin::Client makeAdminServer(std::shared_ptr<Session> session, std::function<std::string()> metrics) {
+wire::Admin::Client makeAdminServer(std::shared_ptr<Session> session, std::function<std::vector<Metric>()> metrics) {
     return kj::heap<AdminServer>(std::move(session), std::move(metrics));
 }
 

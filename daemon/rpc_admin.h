@@ -3,14 +3,15 @@
 
 #include <functional>
 #include <memory>
-#include <string>
+#include <vector>
 
 #include <proto/entitled.capnp.h>
 
+#include "daemon/metrics.h"
 #include "daemon/session.h"
 
 namespace entitle {
 
-wire::Admin::Client makeAdminServer(std::shared_ptr<Session>, std::function<std::string()> metrics);
+wire::Admin::Client makeAdminServer(std::shared_ptr<Session>, std::function<std::vector<Metric>()> metrics);
 
 }  // namespace entitle

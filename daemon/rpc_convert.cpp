@@ -152,4 +152,15 @@ void fill(wire::AuditCheck::Builder out, const AuditCheck& check) {
     out.setMessage(text(check.message));
 }
 
+void fill(wire::Metric::Builder out, const Metric& metric) {
+    out.setName(metric.name);
+    out.setHelp(metric.help);
+    out.setKind(metric.kind == Metric::Kind::counter ? wire::Metric::Kind::COUNTER : wire::Metric::Kind::GAUGE);
+    out.setValue(metric.value);
+    if (!metric.label) return;
+    auto label = out.initLabels(1)[0];
+    label.setName(metric.label->name);
+    label.setValue(text(metric.label->value));
+}
+
 }  // namespace entitle

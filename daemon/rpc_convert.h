@@ -5,6 +5,7 @@
 
 #include "daemon/answers.h"
 #include "daemon/audit.h"
+#include "daemon/metrics.h"
 #include "proto/kj_compare.h"
 
 namespace entitle {
@@ -26,5 +27,6 @@ void fill(wire::SlotInfo::Builder, const Slot&);
 void fill(wire::Refusal::Builder, const AdminRefusal&);
 void fill(wire::AuditEntry::Builder, const AuditEntry&);
 void fill(wire::AuditCheck::Builder, const AuditCheck&);
+void fill(wire::Metric::Builder, const Metric&);
 
 }  // namespace entitle

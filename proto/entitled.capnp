@@ -274,11 +274,28 @@ interface Admin {
   # Reads the whole log from disk and checks chain and signatures.
   verifyAudit @6 () -> (result :AuditCheck);
 
-  # Prometheus text format.
-  metrics @7 () -> (text :Text);
+  # Counters and gauges, one sample each, in the terms of Prometheus. `entitlectl metrics` prints its text format.
+  metrics @7 () -> (metrics :List(Metric));
 
   # The same questions as on the query socket.
   entitled @8 () -> (entitled :Entitled);
+}
+
+# One sample. Names ending in "_total" are counters: they only rise, until the daemon restarts.
+struct Metric {
+  name @0 :Text;
+  help @1 :Text;           # a sentence; the same for all samples of a name
+  kind @2 :Kind;
+  value @3 :Float64;
+  labels @4 :List(Label);
+  enum Kind {
+    gauge @0;
+    counter @1;
+  }
+  struct Label {
+    name @0 :Text;
+    value @1 :Text;
+  }
 }
 
 struct RequestOutcome {

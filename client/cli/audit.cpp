@@ -1,4 +1,4 @@
-// What the daemon has written down: the audit log and the metrics.
+// What the daemon has written down: the audit log.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -62,18 +62,6 @@ int showAudit(const Globals& globals, const AuditOptions& options) {
         if (page.getNext() <= after) return exitDone;
         after = page.getNext();
     }
-}
-
-int showMetrics(const Globals& globals) {
-    const auto terminal = globals.terminal();
-    auto session = globals.admin();
-    const auto response =
-        session.wait<capnp::Response<wire::Admin::MetricsResults>>(session.admin().metricsRequest().send());
-    if (terminal.json())
-        terminal.print({{"text", view(response.getText())}});
-    else
-        terminal.print(view(response.getText()));
-    return exitDone;
 }
 
 }  // namespace entitle::cli

@@ -161,6 +161,18 @@ boost::json::object toJson(wire::AuditEntry::Reader entry) {
     return out;
 }
 
+boost::json::object toJson(wire::Metric::Reader metric) {
+    boost::json::object labels;
+    for (auto label : metric.getLabels()) labels[view(label.getName())] = view(label.getValue());
+    boost::json::object out;
+    out["name"] = view(metric.getName());
+    out["kind"] = metric.getKind() == wire::Metric::Kind::COUNTER ? "counter" : "gauge";
+    out["value"] = metric.getValue();
+    out["labels"] = std::move(labels);
+    out["help"] = view(metric.getHelp());
+    return out;
+}
+
 boost::json::object toJson(const Failure& failure) {
     return {{"error", {{"code", failure.code()}, {"message", failure.what()}, {"advice", failure.advice()}}}};
 }

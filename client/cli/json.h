@@ -23,6 +23,7 @@ boost::json::object toJson(const Fingerprint&);
 boost::json::object toJson(const Change&);
 boost::json::object toJson(wire::SlotInfo::Reader);
 boost::json::object toJson(wire::AuditEntry::Reader);
+boost::json::object toJson(wire::Metric::Reader);
 boost::json::object toJson(const Failure&);
 
 std::string_view view(capnp::Text::Reader);

@@ -1,6 +1,8 @@
 // entitlectl as a person and a script meet it: the real programs.
 #include <csignal>
 #include <filesystem>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -69,6 +71,27 @@ TEST_F(Entitlectl, EveryCommandHasHelpWithAnExample) {
     }
 }
 
+// prometheus.io/docs/instrumenting/exposition_formats: HELP and TYPE once before each metric's sample, counters end in
+// _total, every line ends in a newline.
+TEST_F(Entitlectl, MetricsKeepTheFormOfTheTextFormat) {
+    std::istringstream lines(machine.ctl({"metrics"}).out);
+    const std::regex help("# HELP ([a-z_]+) [^\\n]+"), type("# TYPE ([a-z_]+) (counter|gauge)"),
+        sample("([a-z_]+)(\\{[a-z_]+=\"[^\"\\\\]*\"\\})? -?[0-9]+(\\.[0-9e+]+)?");
+    std::set<std::string> names;
+    std::smatch helped, typed, sampled;
+    for (std::string a, b, c; std::getline(lines, a);) {
+        ASSERT_TRUE(std::getline(lines, b) && std::getline(lines, c)) << a;
+        ASSERT_TRUE(std::regex_match(a, helped, help)) << a;
+        ASSERT_TRUE(std::regex_match(b, typed, type)) << b;
+        ASSERT_TRUE(std::regex_match(c, sampled, sample)) << c;
+        EXPECT_EQ(helped[1], typed[1]);
+        EXPECT_EQ(helped[1], sampled[1]);
+        EXPECT_EQ(typed[2] == "counter", helped[1].str().ends_with("_total")) << a;
+        EXPECT_TRUE(names.insert(helped[1]).second) << "twice: " << a;
+    }
+    EXPECT_GT(names.size(), 15u);
+}
+
 TEST_F(Entitlectl, EveryAnswerParsesAsJson) {
     EXPECT_EQ(parsed(machine.ctl({"status", "--json"}).out)["standing"], "demo");
     EXPECT_EQ(parsed(machine.ctl({"--json", "check", "live_trading"}).out)["allowed"], false);
@@ -79,7 +102,7 @@ TEST_F(Entitlectl, EveryAnswerParsesAsJson) {
     EXPECT_TRUE(parsed(machine.ctl({"fingerprint", "--json"}).out)["components"].is_array());
     EXPECT_TRUE(parsed(machine.ctl({"doctor", "--json"}).out)["findings"].is_array());
     EXPECT_TRUE(parsed(machine.ctl({"version", "--json"}).out)["daemon"].is_string());
-    EXPECT_TRUE(parsed(machine.ctl({"metrics", "--json"}).out)["text"].is_string());
+    EXPECT_TRUE(parsed(machine.ctl({"metrics", "--json"}).out)["metrics"].is_array());
     EXPECT_EQ(parsed(machine.ctl({"audit", "--verify", "--json"}).out)["intact"], true);
     std::istringstream entries(machine.ctl({"audit", "--json"}).out);
     int count = 0;
