@@ -13,15 +13,16 @@ long allocationsLeft = -1;  // -1: memory without end
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: GCC sees malloc where it expects operator new, and warns, when it sees inside.
+[[gnu::noinline]] void* operator new(std::size_t size) {
     if (allocationsLeft >= 0 && allocationsLeft-- == 0) throw std::bad_alloc();
     if (void* memory = std::malloc(size ? size : 1)) return memory;
     throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
     std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
     std::free(memory);
 }
 
