@@ -69,6 +69,17 @@ std::optional<std::string> prepareDirectory(const std::string& directory, const 
     return std::nullopt;
 }
 
+// A socket that a crashed daemon left behind refuses connections; one whose queue is full has somebody behind it.
+bool isListenedOn(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return false;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return probe && (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+                     errno == EAGAIN);
+}
+
 class UnixListener final : public Listener {
   public:
     UnixListener(boost::asio::io_context& context, Descriptor bound, std::string path, OnAccept onAccept)
@@ -192,6 +203,9 @@ boost::system::result<std::unique_ptr<Listener>, std::string> Listener::open(boo
     struct stat status {};
     if (::lstat(place.path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) {
         return fail(place.path + " is in the way and is no socket: remove it");
+    }
+    if (isListenedOn(place.path)) {
+        return fail("another program listens on " + place.path + ": stop it, or give this daemon a path of its own");
     }
     if (::lstat(fresh.c_str(), &status) == 0 && (!S_ISSOCK(status.st_mode) || ::unlink(fresh.c_str()) != 0)) {
         return fail(fresh + " is in the way: remove it");

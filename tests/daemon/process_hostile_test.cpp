@@ -136,6 +136,16 @@ TEST_F(ProcessTest, SecondDaemonOnOneStateDirectoryIsRefused) {
     EXPECT_TRUE(inUse(0)) << "the first one still answers";
 }
 
+TEST_F(ProcessTest, SocketOfALivingDaemonIsNotTaken) {
+    RealDaemon other;
+    writeFile(other.config(), "state_dir = \"" + (other.files / "state") + "\"\nruntime_dir = \"" +
+                                  (other.files / "run") + "\"\n[query]\npath = \"" + daemon.query() +
+                                  "\"\n[admin]\npath = \"" + other.admin() + "\"\n");
+    EXPECT_EQ(other.startRefused(), 1);
+    EXPECT_NE(other.log().find("another program listens on " + daemon.query()), std::string::npos) << other.log();
+    EXPECT_TRUE(inUse(0)) << "the first one still answers";
+}
+
 TEST_F(ProcessTest, StaleSocketsOfACrashedDaemonAreReplaced) {
     daemon.crash();
     ASSERT_TRUE(fs::is_socket(daemon.query()));
