@@ -151,7 +151,7 @@ std::vector<std::string> cardAddresses(const Sysfs& sysfs) {
         }
     }
     std::ranges::sort(addresses);
-    addresses.erase(std::ranges::unique(addresses).begin(), addresses.end());
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
     return addresses;
 }
 
