@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
 namespace entitle {
 
@@ -9,8 +10,12 @@ namespace entitle {
 // errno set, if the system refused (some sandboxes do); the caller warns and goes on.
 bool forbidCoreDumps();
 
-// Leaves behind what whoever started us set up: working directory, file mode mask, and the signal of a broken pipe.
+// Leaves behind what whoever started us set up: working directory, file mode mask, the signal of a broken pipe, and the
+// environment by which OpenSSL would load code or give TLS secrets away.
 void settleProcess();
+
+// Runs `work` with every signal blocked: a thread made in it leaves signals to the loop.
+void withoutSignals(const std::function<void()>& work);
 
 // Takes as many descriptors as the system allows us, and says how many that are.
 std::size_t raiseDescriptorLimit();

@@ -1,6 +1,7 @@
 #include "daemon/process.h"
 
 #include <csignal>
+#include <cstdlib>
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +21,15 @@ void settleProcess() {
     if (::chdir("/") != 0) return;  // cannot fail but for a root directory that is gone
     ::umask(0077);
     std::signal(SIGPIPE, SIG_IGN);
+    for (const char* name : {"OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "SSLKEYLOGFILE"}) ::unsetenv(name);
+}
+
+void withoutSignals(const std::function<void()>& work) {
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    work();
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 std::size_t raiseDescriptorLimit() {

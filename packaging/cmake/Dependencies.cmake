@@ -68,3 +68,9 @@ add_library(entitle_soci INTERFACE)
 target_include_directories(entitle_soci SYSTEM INTERFACE ${SOCI_INCLUDE_DIR} ${SOCI_INCLUDE_DIR}/soci)
 target_link_libraries(entitle_soci INTERFACE ${SOCI_SQLITE3_LIBRARY} ${SOCI_CORE_LIBRARY} ${SQLITE3_LIBRARY}
                       m ${CMAKE_DL_LIBS} Threads::Threads)
+
+# libcurl is loaded when the daemon first asks the authority (daemon/curl_library.h): its headers only.
+find_path(CURL_INCLUDE_DIR curl/curl.h REQUIRED)
+add_library(entitle_curl INTERFACE)
+target_include_directories(entitle_curl SYSTEM INTERFACE ${CURL_INCLUDE_DIR})
+target_link_libraries(entitle_curl INTERFACE ${CMAKE_DL_LIBS})

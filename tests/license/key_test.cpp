@@ -15,7 +15,6 @@ using std::string_literals::operator""s;
 
 constexpr std::string_view newest = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 constexpr std::string_view older = "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f";
-constexpr std::string_view letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr std::size_t check = 31;
 
 KeySecrets secretsOf(const std::string& list) {
