@@ -276,6 +276,13 @@ ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, B
     if (text.size() > maxConfigBytes) {
         return ConfigErrors{{{name, 0, "is larger than " + std::to_string(maxConfigBytes) + " bytes"}}};
     }
+    // TOML allows none of them, and toml++ 3.3 ends the process over one in a section's name (an assertion).
+    const auto control = std::ranges::find_if(
+        text, [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f; });
+    if (control != text.end()) {
+        const auto line = static_cast<std::uint32_t>(1 + std::count(text.begin(), control, '\n'));
+        return ConfigErrors{{{name, line, "has a control character, which no TOML file may"}}};
+    }
     const auto parsed = toml::parse(text);
     if (!parsed) {
         const auto& error = parsed.error();

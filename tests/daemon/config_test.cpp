@@ -196,6 +196,15 @@ TEST(Config, SomethingThatIsNoTomlIsRefusedWithItsLine) {
     EXPECT_THAT(errorsOf("slots = 3\n"), ElementsAre(HasSubstr("is a section: write [slots]")));
 }
 
+// toml++ 3.3 ends the process over a control character in a section's name; found by config_fuzz.
+TEST(Config, ControlCharactersAreRefusedWithTheirLineBeforeTheParserSeesThem) {
+    for (const char c : {'\0', '\x01', '\x1b', '\x7f'}) {
+        const auto refused = parseConfig("# first\n[" + std::string(1, c) + "slots]\n", "f", Build::development);
+        ASSERT_TRUE(refused.has_error());
+        EXPECT_EQ(refused.error().errors.at(0).line, 2u);
+    }
+}
+
 TEST(Config, AThousandMistakesGiveAShortList) {
     std::string text;
     for (int i = 0; i < 1'000; ++i) text += "unknown_" + std::to_string(i) + " = 1\n";
