@@ -1,0 +1,26 @@
+// Errors as the API tells them: application/problem+json (RFC 9457) with a stable `code`.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "server/http/message.h"
+
+namespace entitle {
+
+inline constexpr std::string_view problemType = "application/problem+json";
+
+// `code`: words joined by hyphens, stable: clients decide by it. `detail`: a sentence for people, without secrets.
+// The session completes it with the request id.
+HttpResponse problem(int status, std::string_view code, std::string_view detail);
+
+// The same, with when to come again.
+HttpResponse problem(int status, std::string_view code, std::string_view detail, std::chrono::seconds retryAfter);
+
+// {type, title, status, code, detail, request_id}: fills the body of a response made by `problem`.
+void nameRequest(HttpResponse&, std::string_view requestId);
+
+std::string_view reasonPhrase(int status);  // "Not Found"
+
+}  // namespace entitle
