@@ -61,7 +61,7 @@ remaining() { echo $((budget - SECONDS)); }
 estimate() {
   local last
   if last=$(cat "$cache/seconds/$1" 2>/dev/null) && [[ $last =~ ^[0-9]+$ ]]; then echo $((last * 4 / 3 + 10)); return; fi
-  case $1 in asan | tsan | fuzz) echo 900 ;; clang) echo 700 ;; bench) echo 600 ;; *) echo 30 ;; esac
+  case $1 in asan) echo 800 ;; tsan | bench | clang) echo 300 ;; fuzz) echo 200 ;; *) echo 30 ;; esac
 }
 took() { mkdir -p "$cache/seconds" 2>/dev/null && echo "$2" >"$cache/seconds/$1"; }
 skip() { skipped+=("$1"); echo "SKIPPED: $1: $2"; }
