@@ -10,26 +10,39 @@
 
 namespace entitle {
 
+Granted<DatabaseAddress> databaseOf(const AuthorityFiles& files) {
+    std::error_code error;
+    if (std::filesystem::exists(files.databaseUrl, error)) {
+        auto url = readSecretFile(files.databaseUrl, 4096);
+        if (!url) return url.error();
+        while (!url->empty() && url->back() == '\n') url->pop_back();
+        return DatabaseAddress::parse(*url);
+    }
+    if (!std::filesystem::exists(files.database, error) && !error)
+        return Denial{DenialReason::noAuthority,
+                      "there is no authority in " + files.directory.string() +
+                          ": create one with `entitle-server init --dir DIR --roots DIR`, or "
+                          "name its directory by --dir or ENTITLE_SERVER_DIR"};
+    return DatabaseAddress(files.database);
+}
+
 Granted<Authority> Authority::open(const std::filesystem::path& directory, Instant now,
                                    std::chrono::milliseconds wait) {
     AuthorityFiles files(directory);
-    std::error_code error;
-    if (!std::filesystem::exists(files.database, error) && !error)
-        return Denial{DenialReason::noAuthority,
-                      "there is no authority in " + directory.string() +
-                          ": create one with `entitle-server init --dir DIR --roots DIR`, or "
-                          "name its directory by --dir or ENTITLE_SERVER_DIR"};
+    auto database = databaseOf(files);
+    if (!database) return database.error();
     if (auto fine = checkPrivateDirectory(files.directory); !fine) return fine.error();
-    if (auto fine = checkPrivateFile(files.database); !fine) return fine.error();
+    if (database->dialect() == Dialect::sqlite)
+        if (auto fine = checkPrivateFile(files.database); !fine) return fine.error();
     auto roots = readRoots(files.roots);
     if (!roots) return roots.error();
-    auto store = Store::open(files.database, now, wait);
+    auto store = Store::open(*database, now, wait);
     if (!store) return store.error();
     if (store->authority() != roots->authority)
         throw std::runtime_error(files.roots.string() + " names the authority '" + roots->authority +
                                  "', and the database belongs to '" + store->authority() +
                                  "': restore both from the same backup");
-    return Authority(std::move(files), std::move(*roots), std::move(*store));
+    return Authority(std::move(files), std::move(*roots), std::move(*database), std::move(*store));
 }
 
 KeySet Authority::verified(const KeySetRow& row) const {

@@ -7,11 +7,15 @@
 #include <string>
 
 #include "license/document.h"
+#include "server/database_address.h"
 #include "server/denial.h"
 #include "server/keys.h"
 #include "server/store.h"
 
 namespace entitle {
+
+// The database of the authority in that directory: authority.db, or what database-url there names.
+Granted<DatabaseAddress> databaseOf(const AuthorityFiles&);
 
 class Authority {
   public:
@@ -21,6 +25,7 @@ class Authority {
     const AuthorityFiles& files() const { return files_; }
     const Roots& roots() const { return roots_; }
     Store& store() { return store_; }
+    const DatabaseAddress& database() const { return database_; }  // for more Stores, one per thread
 
     // The newest key set, verified against the roots. Throws when the database holds one they did not sign.
     KeySet keySet();
@@ -30,10 +35,14 @@ class Authority {
     Granted<void> checkRootsAreAway() const;
 
   private:
-    Authority(AuthorityFiles files, Roots roots, Store store)
-        : files_(std::move(files)), roots_(std::move(roots)), store_(std::move(store)) {}
+    Authority(AuthorityFiles files, Roots roots, DatabaseAddress database, Store store)
+        : files_(std::move(files)),
+          roots_(std::move(roots)),
+          database_(std::move(database)),
+          store_(std::move(store)) {}
     AuthorityFiles files_;
     Roots roots_;
+    DatabaseAddress database_;
     Store store_;
 };
 

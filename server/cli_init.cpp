@@ -9,7 +9,7 @@ namespace entitle {
 
 void addInitCommand(CLI::App& app, Cli& cli) {
     struct Options {
-        std::string roots, name;
+        std::string roots, name, database;
     };
     auto options = std::make_shared<Options>();
     auto* command = app.add_subcommand("init", "Create an authority: roots, signing key, key set, database");
@@ -22,18 +22,28 @@ void addInitCommand(CLI::App& app, Cli& cli) {
         "made.\n\n"
         "Examples:\n"
         "  entitle-server init --dir /srv/authority --roots /media/usb/roots\n"
-        "  entitle-server init --dir authority --roots roots --name cryptoorchestrator");
+        "  entitle-server init --dir authority --roots roots --name cryptoorchestrator\n"
+        "  entitle-server init --dir authority --roots roots --database postgresql://entitle@db.example/entitle");
     command->add_option("--roots", options->roots, "Where the root keys go, apart from --dir [$ENTITLE_SERVER_ROOTS]")
         ->type_name("DIR");
     command->add_option("--name", options->name, "The authority's id: 3 to 40 of a-z, 0-9, '-' [a random one]")
         ->type_name("NAME");
+    command
+        ->add_option("--database", options->database,
+                     "An empty PostgreSQL database to keep everything in [an SQLite file in --dir]")
+        ->type_name("URL");
     command->callback([&cli, options] {
         cli.chosen = [&cli, options]() -> Granted<Answer> {
             const auto roots = rootsDirectory(cli, options->roots);
             if (!roots) return roots.error();
             const std::string name = options->name.empty() ? randomAuthorityId() : options->name;
-            const auto founded =
-                foundAuthority({cli.directory(), *roots, name, cli.environment("LICENSE_SECRET_KEY")}, cli.now());
+            Founding wish{cli.directory(), *roots, name, cli.environment("LICENSE_SECRET_KEY"), std::nullopt};
+            if (!options->database.empty()) {
+                auto database = DatabaseAddress::parse(options->database);
+                if (!database) return database.error();
+                wish.database = std::move(*database);
+            }
+            const auto founded = foundAuthority(wish, cli.now());
             if (!founded) return founded.error();
 
             const auto& signingKey = founded->keySet.keys.front();

@@ -33,14 +33,14 @@ boost::json::object describeRow(const LicenseRow& row) {
             {"seq", row.lastSequence}};
 }
 
-boost::json::object describeSeat(const SeatRow& seat) {
+boost::json::object describeSeat(const DeviceRow& seat) {
     return {{"device", seat.device.value},
             {"host", seat.hostLabel},
             {"taken_at", toRfc3339(seat.takenAt)},
             {"released_at", jsonInstant(seat.releasedAt)}};
 }
 
-std::string seatWords(const SeatRow& seat) {
+std::string seatWords(const DeviceRow& seat) {
     return seat.device.value + (seat.hostLabel.empty() ? "" : "  " + seat.hostLabel);
 }
 
@@ -156,7 +156,7 @@ void addShow(CLI::App& group, Cli& cli) {
                 answer.json["key"] = key->text();
             }
             boost::json::array seats, documents, attempts;
-            for (const auto& seat : authority->store().seats(row->id)) {
+            for (const auto& seat : authority->store().devices(row->id)) {
                 answer.text += field("device", seatWords(seat) + ", from " + toRfc3339(seat.takenAt) +
                                                    (seat.releasedAt ? " to " + toRfc3339(*seat.releasedAt) : ""));
                 seats.push_back(describeSeat(seat));

@@ -1,11 +1,20 @@
 #include "server/database.h"
 
+#include <map>
+#include <set>
+
+#include <soci/postgresql/soci-postgresql.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include "server/migrations.h"
 
 namespace entitle {
 namespace {
+
+// Of everybody who migrates this schema on one PostgreSQL database: "entitled" in ASCII.
+constexpr long long migrationLock = 0x656e7469746c6564;
+
+constexpr int mostRetries = 10;
 
 // SQLite's primary result codes are the low byte of an extended one. Source: https://sqlite.org/rescode.html
 enum : int {
@@ -17,13 +26,98 @@ enum : int {
     sqliteNotADatabase = 26
 };
 
-int schemaOf(soci::session& sql) {
-    int tables = 0;
-    sql << "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'", soci::into(tables);
-    if (tables == 0) return 0;
-    int highest = 0;
-    sql << "SELECT COALESCE(MAX(number), 0) FROM schema_migrations", soci::into(highest);
-    return highest;
+// Source: https://www.postgresql.org/docs/15/errcodes-appendix.html
+bool wantsAnotherTry(const std::string& state) {
+    return state == "40001" || state == "40P01" ||  // serialization failure, deadlock
+           state == "23505";  // somebody else was first with a unique value: read again, and see it
+}
+
+bool lostConnection(const std::string& state) {
+    return state.substr(0, 2) == "08" || state == "57P01" || state == "57P02" || state == "57P03";
+}
+
+[[noreturn]] void throwLocked() {
+    throw DatabaseFault(
+        "the database is locked by another process: nothing was changed. Try again, or wait longer with --wait "
+        "SECONDS");
+}
+
+[[noreturn]] void throwFull() {
+    throw DatabaseFault("the disk is full: nothing was changed. Make room and try again");
+}
+
+[[noreturn]] void throwSqliteFault(const soci::soci_error& error, const std::string& name) {
+    const auto* known = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
+    switch (known != nullptr ? known->result() & 0xff : 0) {
+        case sqliteBusy:
+        case sqliteLocked:
+            throwLocked();
+        case sqliteReadOnly:
+            throw DatabaseFault("the database cannot be written: check the owner and mode of " + name +
+                                " and its directory");
+        case sqliteFull:
+            throwFull();
+        case sqliteCorrupt:
+        case sqliteNotADatabase:
+            throw DatabaseFault(name + " is damaged (" + error.get_error_message() + "): restore it from a backup");
+        default:
+            throw DatabaseFault("database: " + error.get_error_message());
+    }
+}
+
+[[noreturn]] void throwPostgresqlFault(const soci::soci_error& error, const std::string& state) {
+    if (state == "55P03" || state == "57014") throwLocked();
+    if (state == "53100") throwFull();
+    if (state == "25006") throw DatabaseFault("the database is read-only: this is a standby, name the primary server");
+    throw DatabaseFault("database: " + error.get_error_message());
+}
+
+// One queue per file for the writers of this process.
+std::shared_ptr<std::timed_mutex> writersOf(const std::filesystem::path& file) {
+    static std::mutex mutex;
+    static std::map<std::string, std::weak_ptr<std::timed_mutex>> queues;
+    const std::lock_guard lock(mutex);
+    std::error_code ignored;
+    auto& known = queues[std::filesystem::weakly_canonical(file, ignored).string()];
+    auto queue = known.lock();
+    if (!queue) known = queue = std::make_shared<std::timed_mutex>();
+    return queue;
+}
+
+void connectSqlite(soci::session& sql, const std::filesystem::path& path, std::chrono::milliseconds wait) {
+    // The factory is named, not looked up by a string: the backend is linked in, nothing is loaded at run time.
+    sql.open(*soci::factory_sqlite3(), "dbname=\"" + path.string() + "\"");
+    sql << "PRAGMA busy_timeout = " + std::to_string(wait.count());
+    std::string mode;
+    sql << "PRAGMA journal_mode = WAL", soci::into(mode);
+    if (mode != "wal") throw DatabaseFault(path.string() + ": this file system cannot keep a write-ahead log");
+    sql << "PRAGMA synchronous = FULL";
+    sql << "PRAGMA foreign_keys = ON";
+}
+
+void connectPostgresql(soci::session& sql, const DatabaseAddress& address, std::chrono::milliseconds wait) {
+    std::string url = address.url();
+    const auto seconds = std::max<long long>(1, std::chrono::ceil<Seconds>(wait).count());
+    if (url.find("connect_timeout=") == std::string::npos)
+        url +=
+            (url.find('?') == std::string::npos ? "?connect_timeout=" : "&connect_timeout=") + std::to_string(seconds);
+    try {
+        sql.open(*soci::factory_postgresql(), url);
+    } catch (const soci::soci_error& error) {
+        std::string why = error.get_error_message();
+        while (!why.empty() && why.back() == '\n') why.pop_back();
+        throw DatabaseFault("the database " + address.shown() + " cannot be reached: " + why);
+    }
+    const std::string milliseconds = std::to_string(std::max<long long>(1, wait.count()));
+    sql << "SET client_min_messages = warning";
+    sql << "SET lock_timeout = " + milliseconds;
+    sql << "SET client_encoding = 'UTF8'";
+    // What was answered must survive a crash of the server, whatever its configuration says.
+    std::string set;
+    soci::indicator none;
+    sql << "SELECT (SELECT set_config('synchronous_commit', 'on', false) "
+           "WHERE current_setting('synchronous_commit') = 'off')",
+        soci::into(set, none);
 }
 
 Granted<void> checkNotNewer(int schema) {
@@ -36,85 +130,116 @@ Granted<void> checkNotNewer(int schema) {
 
 }  // namespace
 
-void rethrowAsFault(const soci::soci_error& error) {
-    const auto* known = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
-    switch (known != nullptr ? known->result() & 0xff : 0) {
-        case sqliteBusy:
-        case sqliteLocked:
-            throw DatabaseFault(
-                "the database is locked by another process: nothing was changed. Try again, or wait longer with --wait "
-                "SECONDS");
-        case sqliteReadOnly:
-            throw DatabaseFault(
-                "the database cannot be written: check the owner and mode of authority.db and its directory");
-        case sqliteFull:
-            throw DatabaseFault("the disk is full: nothing was changed. Make room and try again");
-        case sqliteCorrupt:
-        case sqliteNotADatabase:
-            throw DatabaseFault("authority.db is damaged (" + error.get_error_message() +
-                                "): restore it from a backup");
-        default:
-            throw DatabaseFault("database: " + std::string(error.what()));
+Database::Database(DatabaseAddress address, std::chrono::milliseconds wait)
+    : address_(std::move(address)), wait_(wait) {
+    if (dialect() == Dialect::sqlite) writers_ = writersOf(address_.file());
+}
+
+Database::~Database() = default;
+
+void Database::connect() {
+    if (sql_) return;
+    auto fresh = std::make_unique<Sql>();
+    if (dialect() == Dialect::sqlite) {
+        connectSqlite(fresh->session(), address_.file(), wait_);
+    } else {
+        connectPostgresql(fresh->session(), address_, wait_);
     }
+    sql_ = std::move(fresh);
 }
 
-Granted<void> openDatabase(soci::session& sql, const std::filesystem::path& path, std::chrono::milliseconds wait) {
-    if (path.string().find('"') != std::string::npos)
-        return Denial{DenialReason::usage, "the directory's name holds a quotation mark: choose another"};
-    guarded([&] {
-        // The factory is named, not looked up by a string: the backend is linked in, nothing is loaded at run time.
-        sql.open(*soci::factory_sqlite3(), "dbname=\"" + path.string() + "\"");
-        sql << "PRAGMA busy_timeout = " + std::to_string(wait.count());
-        std::string mode;
-        sql << "PRAGMA journal_mode = WAL", soci::into(mode);
-        if (mode != "wal") throw DatabaseFault(path.string() + ": this file system cannot keep a write-ahead log");
-        sql << "PRAGMA synchronous = FULL";
-        sql << "PRAGMA foreign_keys = ON";
-    });
-    return {};
+void Database::disconnect() {
+    sql_.reset();
 }
 
-Granted<void> migrate(soci::session& sql, Instant now) {
-    return guarded([&]() -> Granted<void> {
-        const int seen = schemaOf(sql);
-        if (auto fine = checkNotNewer(seen); !fine || seen == migrations().back().number) return fine;
-
-        WriteTransaction transaction(sql);
-        const int schema = schemaOf(sql);  // again: another process may have been first
-        if (auto fine = checkNotNewer(schema); !fine) return fine;
-        if (schema == 0) {
-            sql << "CREATE TABLE IF NOT EXISTS schema_migrations ("
-                   "number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)";
-        }
-        for (const auto& migration : migrations()) {
-            if (migration.number <= schema) continue;
-            for (const auto statement : splitStatements(migration.sql)) sql << std::string(statement);
-            const std::string name(migration.name);
-            const long long at = now.time_since_epoch().count();
-            sql << "INSERT INTO schema_migrations (number, name, applied_at) VALUES (:number, :name, :at)",
-                soci::use(migration.number), soci::use(name), soci::use(at);
-        }
-        transaction.commit();
-        return {};
-    });
+void Database::recover(const soci::soci_error& error, int failures) {
+    const bool outcomeUnknown = std::exchange(committing_, false);
+    if (dialect() == Dialect::sqlite) {
+        if (sql_) sql_->forget();
+        throwSqliteFault(error, address_.file().filename().string());
+    }
+    const auto* known = dynamic_cast<const soci::postgresql_soci_error*>(&error);
+    const std::string state = known != nullptr ? known->sqlstate() : "";
+    auto* backend = sql_ ? static_cast<soci::postgresql_session_backend*>(sql_->session().get_backend()) : nullptr;
+    if (lostConnection(state) || backend == nullptr || PQstatus(backend->conn_) != CONNECTION_OK) {
+        disconnect();
+        if (outcomeUnknown)
+            throw DatabaseFault(
+                "the connection to the database was lost during a commit: the change was made or not. Ask again with "
+                "the same request");
+        if (failures == 1) return;
+        throw DatabaseFault("the connection to the database was lost: nothing was changed. Try again");
+    }
+    sql_->forget();
+    if (wantsAnotherTry(state) && failures < mostRetries) return;
+    throwPostgresqlFault(error, state);
 }
 
-WriteTransaction::WriteTransaction(soci::session& sql) : sql_(sql) {
-    sql_ << "BEGIN IMMEDIATE";
+Database::Transaction::Transaction(Database& database) : database_(database) {
+    if (database_.writers_) {
+        writers_ = std::unique_lock(*database_.writers_, std::defer_lock);
+        if (!writers_.try_lock_for(database_.wait_)) throwLocked();
+    }
+    database_.connect();
+    database_.wanted_ = true;
+    database_.committing_ = false;
+    database_.sql_->session() << (database_.dialect() == Dialect::sqlite ? "BEGIN IMMEDIATE"
+                                                                         : "BEGIN ISOLATION LEVEL READ COMMITTED");
 }
 
-WriteTransaction::~WriteTransaction() {
+Database::Transaction::~Transaction() {
     if (!open_) return;
     try {
-        sql_ << "ROLLBACK";
+        database_.sql_->session() << "ROLLBACK";
     } catch (const std::exception&) {
         // The connection is gone or SQLite has rolled back by itself: either way nothing was written.
     }
 }
 
-void WriteTransaction::commit() {
-    sql_ << "COMMIT";
+void Database::Transaction::end() {
+    if (!database_.wanted_) return;  // the destructor rolls back
+    database_.committing_ = true;
+    database_.sql_->session() << "COMMIT";
+    database_.committing_ = false;
     open_ = false;
+}
+
+int Database::schemaOf(Sql& sql) {
+    const auto tables =
+        dialect() == Dialect::sqlite
+            ? sql.number("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'")
+            : sql.number(
+                  "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND "
+                  "tablename = 'schema_migrations'");
+    if (tables == 0) return 0;
+    return static_cast<int>(sql.number("SELECT COALESCE(MAX(number), 0) FROM schema_migrations"));
+}
+
+int Database::schema() {
+    return read([&](Sql& sql) { return schemaOf(sql); });
+}
+
+Granted<void> Database::migrate(Instant now) {
+    const int seen = schema();
+    if (auto fine = checkNotNewer(seen); !fine || seen == migrations().back().number) return fine;
+
+    return write([&](Sql& sql) -> Granted<void> {
+        if (dialect() == Dialect::postgresql)
+            sql.fetch<NumberColumns<1>>("SELECT 1 FROM (SELECT pg_advisory_xact_lock(:lock)) AS locked", migrationLock);
+        const int schema = schemaOf(sql);  // again: another process may have been first
+        if (auto fine = checkNotNewer(schema); !fine) return fine;
+        if (schema == 0) {
+            sql.session() << "CREATE TABLE IF NOT EXISTS schema_migrations ("
+                             "number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)";
+        }
+        for (const auto& migration : migrations()) {
+            if (migration.number <= schema) continue;
+            for (const auto statement : splitStatements(migration.sql)) sql.session() << std::string(statement);
+            sql.run("INSERT INTO schema_migrations (number, name, applied_at) VALUES (:number, :name, :at)",
+                    migration.number, std::string(migration.name), now);
+        }
+        return {};
+    });
 }
 
 }  // namespace entitle

@@ -1,54 +1,99 @@
-// One connection to the authority's SQLite file, its migrations and its transactions. Only store.cpp speaks SQL to it.
+// One connection to the authority's database: its transactions, what they do about faults, and its migrations.
 #pragma once
 
 #include <chrono>
-#include <filesystem>
-#include <stdexcept>
+#include <memory>
+#include <mutex>
 
 #include <soci/soci.h>
 
 #include "license/time.h"
+#include "server/database_address.h"
+#include "server/database_fault.h"
 #include "server/denial.h"
+#include "server/sql.h"
 
 namespace entitle {
 
-// The database failed: a fault, not an answer.
-class DatabaseFault : public std::runtime_error {
+class Database {
   public:
-    using std::runtime_error::runtime_error;
-};
+    // SQLite: an existing file (creating one is its owner's: it must be 0600 from the start), with WAL,
+    // synchronous=FULL and foreign keys. PostgreSQL: commits are synchronous. `wait`: how long a statement waits for
+    // another process before it is a DatabaseFault.
+    Database(DatabaseAddress, std::chrono::milliseconds wait);
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    ~Database();
 
-// Opens an existing file (creating one is its owner's: it must be 0600 from the start) with WAL, synchronous=FULL and
-// foreign keys. `wait`: how long a statement waits for another process before it is a DatabaseFault.
-Granted<void> openDatabase(soci::session&, const std::filesystem::path&, std::chrono::milliseconds wait);
+    // Applies what is missing, all or nothing, under a lock: of several processes one does it, the others find it done.
+    // Refuses a schema newer than this program knows.
+    Granted<void> migrate(Instant now);
+    int schema();
 
-// Applies what is missing, all or nothing, under the write lock: of several processes one does it, the others find it
-// done. Refuses a schema newer than this program knows.
-Granted<void> migrate(soci::session&, Instant now);
+    const DatabaseAddress& address() const { return address_; }
+    Dialect dialect() const { return address_.dialect(); }
 
-// Takes the write lock at once: what is read inside cannot change before commit(). Rolled back unless committed.
-class WriteTransaction {
-  public:
-    explicit WriteTransaction(soci::session&);
-    WriteTransaction(const WriteTransaction&) = delete;
-    WriteTransaction& operator=(const WriteTransaction&) = delete;
-    ~WriteTransaction();
-    void commit();
+    // Runs `work(Sql&)`; the driver's exceptions become a DatabaseFault that says what to do. When the connection was
+    // lost, once more on a new one.
+    template <class Work>
+    auto read(Work&& work) -> decltype(work(std::declval<Sql&>())) {
+        for (int failures = 0;;) {
+            try {
+                connect();
+                return work(*sql_);
+            } catch (const soci::soci_error& error) {
+                recover(error, ++failures);
+            }
+        }
+    }
+
+    // One write transaction. SQLite takes its write lock at once; on PostgreSQL (READ COMMITTED) work locks the rows it
+    // decides about, by changing them, before it reads what the decision needs. Committed when `work(Sql&)` returns,
+    // unless it called rollBack(); rolled back when it throws. Work runs again after a deadlock, a lost race for a
+    // unique value, or a connection lost before the commit.
+    template <class Work>
+    auto write(Work&& work) -> decltype(work(std::declval<Sql&>())) {
+        for (int failures = 0;;) {
+            try {
+                Transaction transaction(*this);
+                auto out = work(*sql_);
+                transaction.end();
+                return out;
+            } catch (const soci::soci_error& error) {
+                recover(error, ++failures);
+            }
+        }
+    }
+    void rollBack() { wanted_ = false; }
 
   private:
-    soci::session& sql_;
-    bool open_ = true;
-};
+    class Transaction {
+      public:
+        explicit Transaction(Database&);
+        Transaction(const Transaction&) = delete;
+        Transaction& operator=(const Transaction&) = delete;
+        ~Transaction();
+        void end();
 
-// Runs `work` and turns the driver's exceptions into a DatabaseFault that says what to do.
-[[noreturn]] void rethrowAsFault(const soci::soci_error&);
-template <class Work>
-auto guarded(Work&& work) -> decltype(work()) {
-    try {
-        return work();
-    } catch (const soci::soci_error& error) {
-        rethrowAsFault(error);
-    }
-}
+      private:
+        Database& database_;
+        std::unique_lock<std::timed_mutex> writers_;
+        bool open_ = true;
+    };
+
+    void connect();  // unless connected
+    void disconnect();
+    // To be called in the handler: returns when the work may be tried again, else throws a DatabaseFault.
+    void recover(const soci::soci_error&, int failures);
+    int schemaOf(Sql&);
+
+    const DatabaseAddress address_;
+    const std::chrono::milliseconds wait_;
+    // SQLite: this process's writers to one file queue here; its own waiting is by polling.
+    std::shared_ptr<std::timed_mutex> writers_;
+    std::unique_ptr<Sql> sql_;
+    bool wanted_ = true;       // the transaction is to be committed
+    bool committing_ = false;  // COMMIT was sent: whether it was done is not known until it is answered
+};
 
 }  // namespace entitle

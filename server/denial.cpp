@@ -54,6 +54,28 @@ std::string_view toString(DenialReason reason) {
             return "too-many-keys";
         case DenialReason::wrongRoot:
             return "wrong-root";
+        case DenialReason::licenseSuspended:
+            return "license-suspended";
+        case DenialReason::licenseRevoked:
+            return "license-revoked";
+        case DenialReason::deviceLimit:
+            return "device-limit";
+        case DenialReason::transfersSpent:
+            return "transfers-spent";
+        case DenialReason::trialUsed:
+            return "trial-used";
+        case DenialReason::unknownAccount:
+            return "unknown-account";
+        case DenialReason::emailTaken:
+            return "email-taken";
+        case DenialReason::unknownApproval:
+            return "unknown-approval";
+        case DenialReason::alreadyDecided:
+            return "already-decided";
+        case DenialReason::databaseExists:
+            return "database-exists";
+        case DenialReason::badBackup:
+            return "bad-backup";
     }
     return "refused";
 }

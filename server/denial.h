@@ -34,6 +34,17 @@ enum class DenialReason : std::uint8_t {
     unknownSigningKey,
     tooManyKeys,  // a key set holds at most ten
     wrongRoot,    // the roots given are not this authority's
+    licenseSuspended,
+    licenseRevoked,
+    deviceLimit,     // as many devices as the license allows hold it, or more than it would allow
+    transfersSpent,  // it was moved as often as its owner may
+    trialUsed,       // the account, or the machine, had its trial
+    unknownAccount,
+    emailTaken,
+    unknownApproval,
+    alreadyDecided,  // the request for an approval
+    databaseExists,  // where a backup should be put, or restored to
+    badBackup,       // the file is no whole backup of this authority
 };
 std::string_view toString(DenialReason);  // one stable word each, for --json: "seat-taken"
 

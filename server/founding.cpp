@@ -47,6 +47,19 @@ Granted<void> checkVacant(const fs::path& directory) {
     return {};
 }
 
+Granted<void> checkEmpty(const DatabaseAddress& database, Instant now) {
+    if (database.dialect() == Dialect::sqlite)
+        return Denial{DenialReason::usage,
+                      "--database names a PostgreSQL database; without it the authority keeps a file of its own"};
+    auto store = Store::open(database, now);
+    if (!store) return store.error();
+    if (const auto known = store->authority(); !known.empty())
+        return Denial{DenialReason::alreadyFounded, "the database " + database.shown() + " belongs to the authority '" +
+                                                        known +
+                                                        "' already: it is never overwritten. Name an empty database"};
+    return {};
+}
+
 // A killed founding leaves its unfinished directory, which never served: its roots, known by the same roots.pub, never
 // signed for anybody either. The roots go first, so that a kill in here is cleared the same way.
 void clearUnfinished(const fs::path& staging, const RootFiles& rootFiles) {
@@ -63,18 +76,25 @@ void clearUnfinished(const fs::path& staging, const RootFiles& rootFiles) {
 }
 
 void writeAuthority(const AuthorityFiles& files, const Roots& anchor, const SecretKey& signingKey,
-                    const std::string& licenseSecret, const KeySetRow& keySet, Instant now) {
+                    const std::string& licenseSecret, const std::optional<DatabaseAddress>& database,
+                    const KeySetRow& keySet, Instant now) {
     if (auto made = makePrivateDirectory(files.signingKeys); !made) throw std::runtime_error(made.error().message);
     writeSecretKey(files.signingKey(signingKey.verifyKey()), signingKey);
     syncDirectory(files.signingKeys);
     writeNewFile(files.licenseSecret, licenseSecret + "\n", 0600);
-    writeNewFile(files.database, "", 0600);
+    const bool ownFile = !database || database->dialect() == Dialect::sqlite;
+    if (ownFile) {
+        writeNewFile(files.database, "", 0600);
+    } else {
+        writeNewFile(files.databaseUrl, database->url() + "\n", 0600);
+    }
     {
-        auto store = Store::open(files.database, now);
+        auto store = Store::open(ownFile ? DatabaseAddress(files.database) : *database, now);
         if (!store) throw std::runtime_error(store.error().message);
-        store->found(anchor.authority, keySet, now);
+        if (auto fine = store->found(anchor.authority, keySet, now); !fine)
+            throw std::runtime_error(fine.error().message);
     }  // closing the last connection folds the write-ahead log into the file
-    syncFile(files.database);
+    if (ownFile) syncFile(files.database);
     // Last: it says that what a later run finds here is whole enough to compare with the roots.
     writeNewFile(files.roots, printRoots(anchor) + "\n", 0644);
     syncDirectory(files.directory);
@@ -100,6 +120,8 @@ Granted<Founded> foundAuthority(const Founding& wish, Instant now) {
     const RootFiles rootFiles(resolved(wish.roots));
     if (auto fine = checkPlaces(directory, rootFiles.directory); !fine) return fine.error();
     if (auto fine = checkVacant(directory); !fine) return fine.error();
+    if (wish.database)
+        if (auto fine = checkEmpty(*wish.database, now); !fine) return fine.error();
 
     std::string licenseSecret = wish.licenseSecret.value_or("");
     if (licenseSecret.empty()) licenseSecret = LicenseSecrets::generate();
@@ -131,7 +153,7 @@ Granted<Founded> foundAuthority(const Founding& wish, Instant now) {
     const std::string token = signKeySet(active, keySet);
     if (verifyKeySet(token, anchor, 0).value() != keySet) throw std::logic_error("the first key set does not verify");
 
-    writeAuthority(AuthorityFiles(staging), anchor, signingKey, licenseSecret, {1, token, now}, now);
+    writeAuthority(AuthorityFiles(staging), anchor, signingKey, licenseSecret, wish.database, {1, token, now}, now);
     syncDirectory(staging.parent_path());
     writeRoots(rootFiles, anchor, active, standby);
     fs::rename(staging, directory);

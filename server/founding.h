@@ -6,6 +6,7 @@
 #include <string>
 
 #include "license/document.h"
+#include "server/database_address.h"
 #include "server/denial.h"
 
 namespace entitle {
@@ -14,9 +15,10 @@ inline constexpr Seconds signingKeyLifetime = std::chrono::days{730};
 
 struct Founding {
     std::filesystem::path directory;
-    std::filesystem::path roots;               // apart from `directory`: neither inside the other
-    std::string name;                          // the authority's id
-    std::optional<std::string> licenseSecret;  // LICENSE_SECRET_KEY, if it is set already
+    std::filesystem::path roots;                // apart from `directory`: neither inside the other
+    std::string name;                           // the authority's id
+    std::optional<std::string> licenseSecret;   // LICENSE_SECRET_KEY, if it is set already
+    std::optional<DatabaseAddress> database{};  // an empty PostgreSQL database; none: a file in the directory
 };
 struct Founded {
     std::filesystem::path directory, roots;  // absolute

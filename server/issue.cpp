@@ -7,10 +7,14 @@
 namespace entitle {
 namespace {
 
-std::string deviceWords(const SeatRow& seat) {
+std::string deviceWords(const DeviceRow& seat) {
     std::string words = "device " + seat.device.value;
     if (!seat.hostLabel.empty()) words += " (\"" + seat.hostLabel + "\")";
     return words + " since " + toRfc3339(seat.takenAt);
+}
+
+std::string since(const LicenseRow& license) {
+    return license.statusChangedAt ? " since " + toRfc3339(*license.statusChangedAt) : "";
 }
 
 // A repeated request is answered with the very same document, as long as that document still counts.
@@ -51,11 +55,17 @@ std::optional<Denial> refuseRequest(const IssueFacts& facts, const KeySet& curre
         return Denial{DenialReason::sequenceSpent,
                       "the request claims to have seen document number " + std::to_string(request.highestSequence) +
                           ", which no authority has issued: reset the machine's daemon and make a new request"};
-    if (facts.seat && facts.seat->device != request.device())
-        return Denial{DenialReason::seatTaken, "license " + facts.license.id.value +
-                                                   " is for one device and is held by " + deviceWords(*facts.seat) +
-                                                   ". To move it: entitle-server license release " +
-                                                   facts.license.id.value + " --device " + facts.seat->device.value};
+    const auto held = static_cast<int>(facts.others.size());
+    if (!facts.seat && held >= facts.license.deviceLimit) {
+        const std::string& id = facts.license.id.value;
+        const std::string limit =
+            facts.license.deviceLimit == 1 ? "one device" : std::to_string(facts.license.deviceLimit) + " devices";
+        const auto& holder = facts.others.front();
+        return Denial{DenialReason::seatTaken, "license " + id + " is for " + limit + " and is held by " +
+                                                   deviceWords(holder) + (held > 1 ? " and others" : "") +
+                                                   ". To move it: entitle-server license release " + id + " --device " +
+                                                   holder.device.value};
+    }
     return std::nullopt;
 }
 
@@ -67,6 +77,11 @@ Granted<IssueDecision> decideIssue(const IssueFacts& facts, const KeySet& curren
     if (license.endsAt && now >= *license.endsAt)
         return Denial{DenialReason::licenseEnded, "license " + license.id.value + " ended on " +
                                                       toRfc3339(*license.endsAt) + ": sell another with license new"};
+    if (license.status == LicenseStatus::revoked)
+        return Denial{DenialReason::licenseRevoked, "license " + license.id.value + " is revoked" + since(license)};
+    if (license.status == LicenseStatus::suspended)
+        return Denial{DenialReason::licenseSuspended, "license " + license.id.value + " is suspended" + since(license) +
+                                                          ": nothing is signed until it is reinstated"};
     if (auto denial = refuseRequest(facts, current, request)) return *denial;
     if (facts.answer) return repeatAnswer(facts, current, now);
 

@@ -37,7 +37,8 @@ AuthorityFiles::AuthorityFiles(fs::path where)
       database(directory / "authority.db"),
       roots(directory / "roots.pub"),
       licenseSecret(directory / "license-secret"),
-      signingKeys(directory / "signing") {}
+      signingKeys(directory / "signing"),
+      databaseUrl(directory / "database-url") {}
 
 fs::path AuthorityFiles::signingKey(const VerifyKey& key) const {
     return signingKeys / (key.keyId() + ".key");

@@ -17,6 +17,7 @@ namespace entitle {
 struct AuthorityFiles {
     explicit AuthorityFiles(std::filesystem::path directory);
     std::filesystem::path directory, database, roots, licenseSecret, signingKeys;
+    std::filesystem::path databaseUrl;  // there when the database is not `database` but a PostgreSQL server's
     std::filesystem::path signingKey(const VerifyKey&) const;
 };
 

@@ -3,8 +3,10 @@
 #include <array>
 #include <stdexcept>
 
+#include <boost/json/serialize.hpp>
 #include <sodium.h>
 
+#include "license/fingerprint_claim.h"
 #include "license/sodium.h"
 
 namespace entitle {
@@ -43,6 +45,7 @@ NewDocument sign(const Authority& authority, const KeySet& set, const License& c
     NewDocument made;
     made.device = claims.device;
     made.deviceKey = request.deviceKey.paserk();
+    made.fingerprint = boost::json::serialize(fingerprintClaim(request.fingerprint));
     made.endsAt = claims.endsAt;
     auto& row = made.document;
     row.sequence = claims.sequence;

@@ -1,4 +1,5 @@
-// What the authority remembers: use-case operations, each one transaction. Times are arguments; SQL reads no clock.
+// What the authority remembers: use-case operations, each one transaction, on SQLite or PostgreSQL. Times are
+// arguments; SQL reads no clock. A Store is one connection: one thread at a time.
 #pragma once
 
 #include <chrono>
@@ -11,18 +12,22 @@
 #include <string>
 #include <vector>
 
+#include "server/account_rows.h"
+#include "server/database_address.h"
 #include "server/denial.h"
+#include "server/exchange_rows.h"
 #include "server/rows.h"
 
 namespace entitle {
 
-// Everything the decision about one request needs, read under the write lock.
+// Everything the decision about one offline request needs, read under the license's lock.
 struct IssueFacts {
     LicenseRow license;
     KeySetRow keySet;                       // the newest
-    std::optional<SeatRow> seat;            // the one held now
+    std::optional<DeviceRow> seat;          // the one this device holds
+    std::vector<DeviceRow> others;          // held by other devices, oldest first
     std::optional<DocumentRow> answer;      // what this very request was answered before
-    std::optional<SeatRow> answerSeat;      // and the seat it was for
+    std::optional<DeviceRow> answerSeat;    // and the seat it was for
     std::optional<KeySetRow> answerKeySet;  // and the key set that went with it
 };
 
@@ -31,6 +36,7 @@ struct NewDocument {
     DocumentRow document;  // `seat` is filled in
     DeviceId device;
     std::string deviceKey;
+    std::string fingerprint;        // the enrolled template, as JSON
     std::optional<Instant> endsAt;  // the license's end, from its first document on
 };
 
@@ -40,48 +46,109 @@ struct IssuedDocument {
     bool repeated = false;  // this request had been answered before: nothing was written
 };
 
-// Operations throw DatabaseFault (server/database.h) when the database fails or stays locked.
+// Why a seat is given back by somebody else than its device, and how often that may be done.
+struct ReleaseTerms {
+    TransferKind kind = TransferKind::admin;
+    std::optional<int> limit;  // of transfers of this kind …
+    Instant countFrom{};       // … since then, this one included
+};
+
+// Operations throw DatabaseFault (server/database_fault.h) when the database fails, cannot be reached or stays locked.
+// The next call connects anew. Texts must be UTF-8 without NUL, else it is a DatabaseFault too. Functions given to a
+// Store may be called again when the database asks for a retry; the last call's answer is what was written.
 class Store {
   public:
-    // `file` must exist, 0600. Brings its schema up to date.
-    static Granted<Store> open(const std::filesystem::path& file, Instant now,
+    // A file must exist, 0600. Brings the schema up to date, under a lock.
+    static Granted<Store> open(const DatabaseAddress&, Instant now,
                                std::chrono::milliseconds wait = std::chrono::seconds(10));
     Store(Store&&) noexcept;
     Store& operator=(Store&&) noexcept;
     ~Store();
 
     // Once per database.
-    void found(const std::string& authority, const KeySetRow& first, Instant now);
+    Granted<void> found(const std::string& authority, const KeySetRow& first, Instant now);
     std::string authority();  // its id; empty before `found`
+    void ping();              // DatabaseFault unless the database answers
+    int schema();             // the number of the newest migration applied
 
+    // --- key sets
     KeySetRow keySet();  // the newest
     // One transaction: `next` is given the newest set and, per signing key id, until when a document it signed may
     // still be in use (freshness and grace); what it returns is stored.
     using NextKeySet = std::function<Granted<KeySetRow>(const KeySetRow&, const std::map<std::string, Instant>&)>;
     Granted<KeySetRow> publishKeySet(const NextKeySet& next);
 
-    // One transaction: `make` is given the next serial number.
+    // --- accounts (store_accounts.cpp)
+    Granted<void> addAccount(const AccountRow&);  // emailTaken
+    std::optional<AccountRow> account(const AccountId&);
+    std::optional<AccountRow> accountByEmail(const std::string& email);
+    std::vector<AccountRow> accounts(const AccountId& after, int limit);  // by id
+    // Every token of the account but `keep` (a hash, or empty) is revoked with it. False: there is no such account.
+    bool setPassword(const AccountId&, const std::string& passwordHash, const std::string& keep, Instant now);
+    bool setAdmin(const AccountId&, bool admin);  // tokens carry no role: it counts from the next request on
+
+    void addToken(const TokenRow&);
+    std::optional<Bearer> bearer(const std::string& tokenHash, Instant now);  // none: unknown or expired
+    bool revokeToken(const std::string& tokenHash);
+    int revokeTokens(const AccountId&);
+    int sweepTokens(Instant now);  // those that expired
+
+    // --- licenses (store_licenses.cpp)
+    // `make` is given the next serial number. A trial for an account that had one is trialUsed.
     Granted<LicenseRow> addLicense(const std::function<Granted<LicenseRow>(std::uint64_t serial)>& make);
     std::optional<LicenseRow> license(const LicenseId&);
     std::optional<LicenseRow> licenseByKey(const std::string& keyIndex);
     struct Listed {
         LicenseRow license;
-        std::optional<SeatRow> seat;
+        std::optional<DeviceRow> seat;  // the oldest held
     };
-    std::vector<Listed> licenses();                                  // oldest first
-    std::vector<SeatRow> seats(const LicenseId&);                    // oldest first, released ones included
-    std::vector<DocumentRow> documents(const LicenseId&);            // oldest first
-    std::vector<AttemptRow> attempts(const LicenseId&, int latest);  // oldest first
+    std::vector<Listed> licenses();                                          // oldest first
+    std::vector<LicenseRow> licenses(std::uint64_t afterSerial, int limit);  // by serial
+    std::vector<LicenseRow> licensesOf(const AccountId&);                    // oldest first
+    // `change` is given the row and returns it changed: status, type, plan, features, bots, limits, end, account and
+    // note are written. A changed status goes on the revocation list; every change is an event of the license.
+    using ChangeLicense = std::function<Granted<LicenseRow>(const LicenseRow&)>;
+    Granted<LicenseRow> changeLicense(const LicenseId&, Instant now, const ChangeLicense& change);
 
-    // One transaction for a whole issue, so that two processes never give two seats, and a crash leaves neither a seat
-    // without a document nor the reverse. `decide` returns the document to record, nothing when `facts.answer` stands,
-    // or a denial. The attempt is recorded whatever the outcome.
+    // --- devices (store_devices.cpp, store_exchange.cpp)
+    std::vector<DeviceRow> devices(const LicenseId&);  // oldest first, released ones included
+    // A whole online request: activate, renew, re-enrol, deactivate. unknownLicense when there is no such row.
+    Granted<Exchanged> exchange(const ExchangeQuery&, const DecideExchange&);
+    // Gives the seat back. The released row, or why not. An event of the license.
+    Granted<DeviceRow> release(const LicenseId&, const DeviceId&, Instant now, const ReleaseTerms& = {});
+    bool renameDevice(const LicenseId&, int number, const std::string& name);
+
+    std::vector<ApprovalRow> approvals(std::optional<ApprovalState>, std::int64_t after, int limit);  // by number
+    Granted<ApprovalRow> decideApproval(std::int64_t number, bool approve, const AccountId& by, Instant now);
+
+    void recordRefusal(const DeviceId&, const std::string& outcome, Instant now);  // of a key that leads to no license
+    std::vector<AttemptRow> attempts(const LicenseId&, int latest);                // oldest first
+    std::vector<AttemptRow> attempts(int latest);                                  // of all licenses; newest first
+    int sweepAttempts(Instant before);                                             // forgets older ones
+
+    // --- offline documents (store_issue.cpp)
+    std::vector<DocumentRow> documents(const LicenseId&);  // oldest first
+    // `decide` returns the document to record, nothing when `facts.answer` stands, or a denial. The attempt is recorded
+    // whatever the outcome.
     using Decide = std::function<Granted<std::optional<NewDocument>>(const IssueFacts&)>;
     Granted<IssuedDocument> issue(const LicenseId&, const std::string& requestHash, const DeviceId&, Instant now,
                                   const Decide& decide);
 
-    // Gives the seat back. The released seat, or why not.
-    Granted<SeatRow> release(const LicenseId&, const DeviceId&, Instant now);
+    // --- news (store_events.cpp)
+    // Called after the commit, on the thread that committed: the events of this Store's own transactions.
+    void onEvent(std::function<void(const EventRow&)>);
+    std::vector<EventRow> events(std::int64_t after, int limit);  // by number
+    std::int64_t lastEvent();
+    int sweepEvents(Instant before);
+    std::uint64_t revocationEpoch();
+    // The newest first, one line per license (its latest), at most `limit`.
+    std::vector<RevocationRow> revocations(int limit);
+
+    std::optional<std::string> setting(const std::string& name);
+    void setSetting(const std::string& name, const std::string& value);
+
+    // SQLite: a whole copy of the database at this moment, while others go on. `file` must not exist. Synced.
+    void copyTo(const std::filesystem::path& file);
 
   private:
     struct Session;  // hides SOCI from everybody who includes this

@@ -63,10 +63,14 @@ add_library(entitle_toml INTERFACE)  # header-only; tomlplusplus' own target lin
 find_path(SOCI_INCLUDE_DIR soci/soci.h REQUIRED)
 entitle_find_library(SOCI_CORE_LIBRARY soci_core)
 entitle_find_library(SOCI_SQLITE3_LIBRARY soci_sqlite3)
+entitle_find_library(SOCI_POSTGRESQL_LIBRARY soci_postgresql)
 entitle_find_library(SQLITE3_LIBRARY sqlite3)
+# Always shared: its archive would draw in Kerberos, LDAP and OpenSSL.
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 add_library(entitle_soci INTERFACE)
 target_include_directories(entitle_soci SYSTEM INTERFACE ${SOCI_INCLUDE_DIR} ${SOCI_INCLUDE_DIR}/soci)
-target_link_libraries(entitle_soci INTERFACE ${SOCI_SQLITE3_LIBRARY} ${SOCI_CORE_LIBRARY} ${SQLITE3_LIBRARY}
+target_link_libraries(entitle_soci INTERFACE ${SOCI_SQLITE3_LIBRARY} ${SOCI_POSTGRESQL_LIBRARY}
+                      ${SOCI_CORE_LIBRARY} ${SQLITE3_LIBRARY} PkgConfig::PQ
                       m ${CMAKE_DL_LIBS} Threads::Threads)
 
 # libcurl is loaded when the daemon first asks the authority (daemon/curl_library.h): its headers only.

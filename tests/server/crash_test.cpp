@@ -38,7 +38,7 @@ TEST(Together, EightDevicesAskingAtOnceGiveOneSeatAndOneWinner) {
         EXPECT_EQ(one.exitCode, 1) << one.err;
         EXPECT_NE(one.err.find("is held by"), std::string::npos) << one.err;
     }
-    EXPECT_EQ(desk.store().seats(id).size(), 1u);
+    EXPECT_EQ(desk.store().devices(id).size(), 1u);
     EXPECT_EQ(desk.store().documents(id).size(), 1u);
     EXPECT_EQ(desk.store().attempts(id, 100).size(), 8u);
 }
@@ -56,7 +56,7 @@ TEST(Together, SameRequestEightTimesAtOnceGivesTheSameBytesAndOneSeat) {
         EXPECT_EQ(one.exitCode, 0) << one.err;
         EXPECT_EQ(one.out, outcomes[0].out);
     }
-    EXPECT_EQ(desk.store().seats(id).size(), 1u);
+    EXPECT_EQ(desk.store().devices(id).size(), 1u);
     EXPECT_EQ(desk.store().documents(id).size(), 1u);
 }
 
@@ -124,7 +124,7 @@ TEST_F(Killed, AtAnyStepOfAnIssueLeavesNoSeatWithoutADocumentAndTheNextRunFinish
         {
             auto store = Store::open(where / "authority.db", noon);
             ASSERT_TRUE(store) << "kill " << nth;
-            const auto seats = store->seats(license_);
+            const auto seats = store->devices(license_);
             const auto documents = store->documents(license_);
             ASSERT_EQ(seats.size(), documents.size()) << "kill " << nth;
             ASSERT_LE(seats.size(), 1u);
@@ -145,7 +145,7 @@ TEST_F(Killed, AtAnyStepOfAnIssueLeavesNoSeatWithoutADocumentAndTheNextRunFinish
         auto authority = Authority::open(where, noon, std::chrono::seconds(1));
         ASSERT_TRUE(authority);
         ASSERT_TRUE(importFile(text, authority->roots(), machine_.device())) << "kill " << nth;
-        ASSERT_EQ(authority->store().seats(license_).size(), 1u);
+        ASSERT_EQ(authority->store().devices(license_).size(), 1u);
         ASSERT_EQ(authority->store().documents(license_).size(), 1u);
     }
     EXPECT_GT(kills, 20);

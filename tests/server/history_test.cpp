@@ -39,7 +39,7 @@ class History {
     void wait(int hours) { now_ += std::chrono::hours(hours); }
 
     void check() {
-        const auto seats = desk_.store().seats(license_);
+        const auto seats = desk_.store().devices(license_);
         const auto held = std::count_if(seats.begin(), seats.end(), [](const auto& seat) { return !seat.releasedAt; });
         RC_ASSERT(held == (holder_ ? 1 : 0));
         RC_ASSERT(desk_.store().documents(license_).size() == granted_.size());

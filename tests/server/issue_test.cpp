@@ -13,6 +13,16 @@ using testing::day;
 using testing::Machine;
 using testing::noon;
 
+DeviceRow heldBy(const Machine& machine) {
+    DeviceRow row;
+    row.number = 1;
+    row.device = machine.device();
+    row.deviceKey = "k4.public.x";
+    row.hostLabel = "host";
+    row.takenAt = noon;
+    return row;
+}
+
 class Issue : public ::testing::Test {
   protected:
     Issue() {
@@ -97,7 +107,12 @@ TEST_F(Issue, EndedLicenseIsRefusedFromItsVeryEndOn) {
 }
 
 TEST_F(Issue, OtherDeviceIsToldWhoHoldsTheSeatAndHowToReleaseIt) {
-    facts_.seat = SeatRow{1, DeviceId{"AAAAAAAAAAAAAAAAAAAAAA"}, "k4.public.x", "old laptop", noon, std::nullopt};
+    DeviceRow holder;
+    holder.number = 1;
+    holder.device = DeviceId{"AAAAAAAAAAAAAAAAAAAAAA"};
+    holder.hostLabel = "old laptop";
+    holder.takenAt = noon;
+    facts_.others = {holder};
     const auto decision = decide(machine_.request("desk"));
     ASSERT_FALSE(decision);
     EXPECT_EQ(decision.error().reason, DenialReason::seatTaken);
@@ -108,7 +123,7 @@ TEST_F(Issue, OtherDeviceIsToldWhoHoldsTheSeatAndHowToReleaseIt) {
 }
 
 TEST_F(Issue, HolderOfTheSeatGetsAnotherDocument) {
-    facts_.seat = SeatRow{1, machine_.device(), "k4.public.x", "host", noon, std::nullopt};
+    facts_.seat = heldBy(machine_);
     EXPECT_TRUE(decide(machine_.request("desk")));
 }
 
@@ -138,7 +153,7 @@ TEST_F(Issue, AnsweredRequestIsRepeatedOnlyWhileItsAnswerCounts) {
     answer.issuedAt = noon;
     answer.freshUntil = noon + 365 * day;
     facts_.answer = answer;
-    facts_.seat = facts_.answerSeat = SeatRow{1, machine_.device(), "k4.public.x", "host", noon, std::nullopt};
+    facts_.seat = facts_.answerSeat = heldBy(machine_);
     const auto request = machine_.request("desk");
     EXPECT_TRUE(decide(request).value().repeat);
     EXPECT_TRUE(decide(request, noon + 365 * day).value().repeat);

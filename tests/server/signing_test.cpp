@@ -50,7 +50,7 @@ TEST_F(Signing, SameRequestTwiceGivesTheSameBytesAndOneSeat) {
     EXPECT_EQ(first->text, second->text);
     EXPECT_FALSE(first->repeated);
     EXPECT_TRUE(second->repeated);
-    EXPECT_EQ(desk_.store().seats(license_).size(), 1u);
+    EXPECT_EQ(desk_.store().devices(license_).size(), 1u);
     EXPECT_EQ(desk_.store().documents(license_).size(), 1u);
 }
 
@@ -60,7 +60,7 @@ TEST_F(Signing, SameRequestGivesTheSameBytesAfterARelabelledRequestAndAKeyRotati
     auto renamed = machine_.request("desk");
     renamed.hostLabel = "another name";
     ASSERT_TRUE(desk_.answer(license_, machine_.file(renamed)));
-    EXPECT_EQ(desk_.store().seats(license_)[0].hostLabel, "another name");
+    EXPECT_EQ(desk_.store().devices(license_)[0].hostLabel, "another name");
     EXPECT_EQ(desk_.answer(license_, file)->text, first->text);
 }
 
@@ -71,7 +71,7 @@ TEST_F(Signing, NewRequestOfTheSameDeviceGetsANewerDocument) {
     request.highestSequence = 10;
     EXPECT_EQ(desk_.answer(license_, machine_.file(request))->license.sequence, 11u);
     EXPECT_EQ(desk_.answer(license_, machine_.file("desk"))->license.sequence, 12u);
-    EXPECT_EQ(desk_.store().seats(license_).size(), 1u);
+    EXPECT_EQ(desk_.store().devices(license_).size(), 1u);
 }
 
 TEST_F(Signing, OtherDeviceIsRefusedUntilTheSeatIsReleased) {
@@ -89,7 +89,7 @@ TEST_F(Signing, OtherDeviceIsRefusedUntilTheSeatIsReleased) {
     ASSERT_TRUE(issued) << issued.error().message;
     EXPECT_EQ(issued->license.sequence, 2u) << "the license's numbers go on";
     EXPECT_EQ(reasonFor(machine_.file("desk")), DenialReason::seatTaken);
-    EXPECT_EQ(desk_.store().seats(license_).size(), 2u);
+    EXPECT_EQ(desk_.store().devices(license_).size(), 2u);
 }
 
 TEST_F(Signing, TrialEndsFourteenDaysAfterItsFirstDocumentWhateverComesLater) {
@@ -114,7 +114,7 @@ TEST_F(Signing, RequestMangledAtAnyByteIsRefusedAndTakesNoSeat) {
     }
     for (std::size_t length = 0; length + 1 < file.size(); ++length)
         EXPECT_EQ(reasonFor(file.substr(0, length)), DenialReason::badRequest) << "cut at " << length;
-    EXPECT_TRUE(desk_.store().seats(license_).empty());
+    EXPECT_TRUE(desk_.store().devices(license_).empty());
     EXPECT_TRUE(desk_.answer(license_, file)) << "unharmed, it is granted";
 }
 
@@ -134,9 +134,9 @@ TEST_F(Signing, EveryAttemptIsRecordedGrantedOrNot) {
     EXPECT_EQ(reasonFor(other.file("desk")), DenialReason::seatTaken);
     const auto attempts = desk_.store().attempts(license_, 10);
     ASSERT_EQ(attempts.size(), 3u);
-    EXPECT_EQ(attempts[0], (AttemptRow{noon, machine_.device(), "granted"}));
-    EXPECT_EQ(attempts[1], (AttemptRow{noon + day, machine_.device(), "repeated"}));
-    EXPECT_EQ(attempts[2], (AttemptRow{noon, other.device(), "seat-taken"}));
+    EXPECT_EQ(attempts[0], (AttemptRow{noon, license_, machine_.device(), "granted"}));
+    EXPECT_EQ(attempts[1], (AttemptRow{noon + day, license_, machine_.device(), "repeated"}));
+    EXPECT_EQ(attempts[2], (AttemptRow{noon, license_, other.device(), "seat-taken"}));
     EXPECT_EQ(desk_.store().attempts(license_, 1), (std::vector<AttemptRow>{attempts[2]}));
 }
 

@@ -8,6 +8,7 @@
 
 #include "server/database.h"
 #include "server/migrations.h"
+#include "server/store_rows.h"
 #include "tests/server/desk.h"
 
 namespace entitle {
@@ -59,16 +60,13 @@ TEST(Migrations, NewerSchemaIsRefusedWithWordsAndLeftAlone) {
 
 TEST(Store, KeepsAWriteAheadLogSyncsInFullAndEnforcesForeignKeys) {
     Desk desk;
-    soci::session sql;
-    ASSERT_TRUE(openDatabase(sql, databaseOf(desk), std::chrono::milliseconds(100)));
-    std::string mode;
-    int synchronous = 0, foreignKeys = 0;
-    sql << "PRAGMA journal_mode", soci::into(mode);
-    sql << "PRAGMA synchronous", soci::into(synchronous);
-    sql << "PRAGMA foreign_keys", soci::into(foreignKeys);
-    EXPECT_EQ(mode, "wal");
-    EXPECT_EQ(synchronous, 2);
-    EXPECT_EQ(foreignKeys, 1);
+    Database database(databaseOf(desk), std::chrono::milliseconds(100));
+    database.read([](Sql& sql) {
+        EXPECT_EQ(sql.fetch<TextColumn>("PRAGMA journal_mode"), std::vector<std::string>{"wal"});
+        EXPECT_EQ(sql.number("PRAGMA synchronous"), 2);
+        EXPECT_EQ(sql.number("PRAGMA foreign_keys"), 1);
+        return true;
+    });
 }
 
 TEST(Store, LogBesideTheDatabaseIsItsOwnersAloneToo) {
@@ -92,7 +90,7 @@ TEST(Store, SqlTextInEveryFieldIsStoredAsText) {
     ASSERT_TRUE(issued) << issued.error().message;
     desk.reopen();
     EXPECT_EQ(desk.store().license(minted.row.id)->note, sqlText);
-    EXPECT_EQ(desk.store().seats(minted.row.id)[0].hostLabel, sqlText);
+    EXPECT_EQ(desk.store().devices(minted.row.id)[0].hostLabel, sqlText);
     EXPECT_EQ(desk.store().documents(minted.row.id)[0].hostLabel, sqlText);
     EXPECT_EQ(desk.store().license(LicenseId{sqlText}), std::nullopt);
     EXPECT_EQ(desk.store().licenseByKey("' OR '1'='1"), std::nullopt);
@@ -135,10 +133,10 @@ TEST(Store, SecondSeatIsImpossibleWhateverTheCodeAboveDecides) {
         };
     };
     ASSERT_TRUE(desk.store().issue(id, "hash one", first.device(), noon, decideAlways(first)));
-    EXPECT_THROW(desk.execute("INSERT INTO seats SELECT license_id, 2, device_id, device_key, host_label, taken_at, "
-                              "released_at FROM seats"),
+    EXPECT_THROW(desk.execute("INSERT INTO devices SELECT license_id, 2, device_id, device_key, host_label, taken_at, "
+                              "released_at FROM devices"),
                  soci::soci_error);
-    ASSERT_EQ(desk.store().seats(id).size(), 1u);
+    ASSERT_EQ(desk.store().devices(id).size(), 1u);
 }
 
 TEST(Store, DamagedDatabaseIsAFaultWithWordsNotACrash) {
@@ -160,7 +158,7 @@ TEST(Store, DamagedKeySetInTheDatabaseIsAFaultAndSignsNothing) {
     const auto id = desk.mint("pro").row.id;
     desk.execute("UPDATE key_sets SET token = replace(token, 'v4.public.', 'v4.public.A')");
     EXPECT_THROW((void)desk.answer(id, Machine().file("desk")), std::runtime_error);
-    EXPECT_TRUE(desk.store().seats(id).empty());
+    EXPECT_TRUE(desk.store().devices(id).empty());
 }
 
 TEST(Store, DatabaseOpenToOthersIsRefused) {

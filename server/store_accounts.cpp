@@ -1,0 +1,97 @@
+#include "server/store_session.h"
+
+namespace entitle {
+namespace {
+
+constexpr auto notExpired = "(tokens.expires_at IS NULL OR tokens.expires_at > :now)";
+
+}  // namespace
+
+Granted<void> Store::addAccount(const AccountRow& row) {
+    return session_->write([&](Sql& sql) -> Granted<void> {
+        if (sql.number("SELECT COUNT(*) FROM accounts WHERE email = :email", row.email) != 0)
+            return Denial{DenialReason::emailTaken, "there is an account with this e-mail address already"};
+        sql.run("INSERT INTO accounts (" + columnList<AccountColumns>() +
+                    ") VALUES (:id, :email, :hash, :admin, :created, :changed)",
+                row.id.value, row.email, row.passwordHash, row.admin, row.createdAt, row.passwordChangedAt);
+        return {};
+    });
+}
+
+std::optional<AccountRow> Store::account(const AccountId& id) {
+    return session_->read([&](Sql& sql) { return sql.row<AccountColumns>("FROM accounts WHERE id = :id", id.value); });
+}
+
+std::optional<AccountRow> Store::accountByEmail(const std::string& email) {
+    return session_->read(
+        [&](Sql& sql) { return sql.row<AccountColumns>("FROM accounts WHERE email = :email", email); });
+}
+
+std::vector<AccountRow> Store::accounts(const AccountId& after, int limit) {
+    return session_->read([&](Sql& sql) {
+        return sql.rows<AccountColumns>("FROM accounts WHERE id > :after ORDER BY id LIMIT :limit", after.value, limit);
+    });
+}
+
+bool Store::setPassword(const AccountId& id, const std::string& passwordHash, const std::string& keep, Instant now) {
+    return session_->write([&](Sql& sql) {
+        if (sql.run("UPDATE accounts SET password_hash = :hash, password_changed_at = :now WHERE id = :id",
+                    passwordHash, now, id.value) == 0)
+            return false;
+        sql.run("DELETE FROM tokens WHERE account_id = :id AND hash <> :keep", id.value, keep);
+        return true;
+    });
+}
+
+bool Store::setAdmin(const AccountId& id, bool admin) {
+    return session_->write(
+        [&](Sql& sql) { return sql.run("UPDATE accounts SET admin = :admin WHERE id = :id", admin, id.value) != 0; });
+}
+
+void Store::addToken(const TokenRow& row) {
+    session_->write([&](Sql& sql) {
+        insertToken(sql, row);
+        return true;
+    });
+}
+
+std::optional<Bearer> Store::bearer(const std::string& tokenHash, Instant now) {
+    return session_->read([&](Sql& sql) -> std::optional<Bearer> {
+        // A device first: its question is the one that is asked a thousand times a second.
+        static const std::string ofDevice =
+            "SELECT " + columnList<TokenColumns>("tokens.") + ", " + columnList<LicenseColumns>("licenses.") + ", " +
+            columnList<DeviceColumns>("devices.") +
+            " FROM tokens JOIN licenses ON licenses.id = tokens.license_id "
+            "JOIN devices ON devices.license_id = tokens.license_id AND devices.number = tokens.device_number "
+            "WHERE tokens.hash = :hash AND " +
+            std::string(notExpired);
+        const auto device = sql.fetchTriples<TokenColumns, LicenseColumns, DeviceColumns>(ofDevice, tokenHash, now);
+        if (!device.empty()) {
+            const auto& [token, license, row] = device.front();
+            return Bearer{token, std::nullopt, license, row};
+        }
+        const auto account = sql.fetchPairs<TokenColumns, AccountColumns>(
+            "SELECT " + columnList<TokenColumns>("tokens.") + ", " + columnList<AccountColumns>("accounts.") +
+                " FROM tokens JOIN accounts ON accounts.id = tokens.account_id WHERE tokens.hash = :hash AND " +
+                notExpired,
+            tokenHash, now);
+        if (account.empty()) return std::nullopt;
+        return Bearer{account.front().first, account.front().second, std::nullopt, std::nullopt};
+    });
+}
+
+bool Store::revokeToken(const std::string& tokenHash) {
+    return session_->write([&](Sql& sql) { return sql.run("DELETE FROM tokens WHERE hash = :hash", tokenHash) != 0; });
+}
+
+int Store::revokeTokens(const AccountId& id) {
+    return session_->write(
+        [&](Sql& sql) { return static_cast<int>(sql.run("DELETE FROM tokens WHERE account_id = :id", id.value)); });
+}
+
+int Store::sweepTokens(Instant now) {
+    return session_->write(
+        [&](Sql& sql) { return static_cast<int>(sql.run("DELETE FROM tokens WHERE expires_at <= :now", now)); });
+}
+
+}  // namespace entitle

@@ -1,0 +1,151 @@
+#include <algorithm>
+#include <stdexcept>
+
+#include "server/store_session.h"
+
+namespace entitle {
+namespace {
+
+int atMost(long long count) {
+    return static_cast<int>(std::min<long long>(count, 1'000'000));
+}
+
+std::vector<LicenseId> otherTrials(Sql& sql, const ExchangeQuery& query) {
+    std::vector<LicenseId> out;
+    for (const auto& mark : query.trialMarks)
+        for (auto& license :
+             sql.fetch<TextColumn>("SELECT license_id FROM trial_marks WHERE mark = :mark AND license_id <> :id", mark,
+                                   query.license.value))
+            out.push_back(LicenseId{license});
+    return out;
+}
+
+// Fails the transaction rather than write what a sound decision never asks for.
+void check(const ExchangeFacts& facts, const Exchange& made) {
+    if (made.sequence != 0 && made.sequence <= facts.license.lastSequence)
+        throw std::logic_error("a document's number must be above every earlier one's");
+    if (!made.device) return;
+    const auto& device = *made.device;
+    if (device.number != 0 && (!facts.holds() || device.number != facts.device->number))
+        throw std::logic_error("a decision may only change the seat its device holds");
+    if (device.botsLeased > 0 && !device.leasedUntil) throw std::logic_error("a lease has an end");
+    if (device.botsLeased > 0 && facts.license.totalBots &&
+        facts.leasedToOthers + device.botsLeased > *facts.license.totalBots)
+        throw std::logic_error("more bots leased than the license has");
+}
+
+void askApproval(Sql& sql, const ExchangeQuery& query, const Exchange& made) {
+    sql.run(
+        "INSERT INTO approvals (number, license_id, device_id, host_label, reason, asked_at, state) "
+        "VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM approvals), :license, :device, :label, :reason, :at, "
+        "'waiting') ON CONFLICT (license_id, device_id) WHERE state = 'waiting' DO NOTHING",
+        query.license.value, query.device.value, made.approvalLabel, made.askApproval, query.now);
+}
+
+}  // namespace
+
+SigningUse inWholeDays(SigningUse use) {
+    use.until = Instant(std::chrono::ceil<std::chrono::days>(use.until));
+    return use;
+}
+
+void noteSigningUse(Sql& sql, const SigningUse& use) {
+    sql.run(
+        "INSERT INTO signing_uses (signing_key_id, until) VALUES (:key, :until) ON CONFLICT (signing_key_id) "
+        "DO UPDATE SET until = excluded.until WHERE signing_uses.until < excluded.until",
+        use.keyId, use.until);
+}
+
+Granted<Exchanged> Store::exchange(const ExchangeQuery& query, const DecideExchange& decide) {
+    std::optional<SigningUse> noted;
+    auto out = session_->write([&](Sql& sql) -> Granted<Exchanged> {
+        noted.reset();
+        const std::string& id = query.license.value;
+        auto license = lockLicense(sql, query.license, 1);
+        if (!license) return noSuchLicense(query.license);
+
+        ExchangeFacts facts;
+        facts.license = std::move(*license);
+        facts.device = sql.row<DeviceColumns>(
+            "FROM devices WHERE license_id = :id AND device_id = :device ORDER BY number DESC LIMIT 1", id,
+            query.device.value);
+        const auto [version, epoch, leased, owner, enrol] = sql.numbers<5>(
+            "SELECT (SELECT MAX(version) FROM key_sets), (SELECT revocation_epoch FROM authority), "
+            "(SELECT SUM(bots_leased) FROM devices WHERE license_id = :id1 AND device_id <> :device AND "
+            "leased_until > :now), "
+            "(SELECT COUNT(*) FROM transfers WHERE license_id = :id2 AND kind = 'owner' AND at >= :from1), "
+            "(SELECT COUNT(*) FROM transfers WHERE license_id = :id3 AND kind = 'enrol' AND at >= :from2)",
+            id, query.device.value, query.now, id, query.countFrom, id, query.countFrom);
+        facts.keySet = session_->newestKeySet(sql, version);
+        facts.revocationEpoch = static_cast<std::uint64_t>(epoch);
+        facts.leasedToOthers = leased;
+        facts.ownerTransfers = atMost(owner);
+        facts.enrolments = atMost(enrol);
+        if (!facts.holds() || query.withOthers) {
+            facts.others = heldDevices(sql, query.license);
+            facts.others.erase(std::remove_if(facts.others.begin(), facts.others.end(),
+                                              [&](const DeviceRow& row) { return row.device == query.device; }),
+                               facts.others.end());
+            facts.approval = sql.row<ApprovalColumns>(
+                "FROM approvals WHERE license_id = :id AND device_id = :device ORDER BY number DESC LIMIT 1", id,
+                query.device.value);
+        }
+        facts.otherTrials = otherTrials(sql, query);
+
+        auto decided = decide(facts);
+        if (!decided) {
+            setLastSequence(sql, query.license, facts.license.lastSequence);
+            recordAttempt(sql, query.license, query.device, query.now, toString(decided.error().reason));
+            return decided.error();
+        }
+        Exchange& made = *decided;
+        check(facts, made);
+
+        for (const auto& release : made.releases) freeSeat(sql, query.license, release, query.now);
+        const bool taken = made.device && made.device->number == 0;
+        if (taken) {
+            made.device->device = query.device;
+            takeSeat(sql, query.license, *made.device);
+        } else if (made.device) {
+            updateDevice(sql, query.license, *made.device);
+        }
+        if (made.token) {
+            made.token->license = query.license;
+            made.token->device = made.device ? made.device->number : facts.device.value().number;
+            insertToken(sql, *made.token);
+        }
+        if (made.sequence != facts.license.lastSequence + 1)
+            setLastSequence(sql, query.license, std::max(made.sequence, facts.license.lastSequence));
+        if (made.endsAt && made.endsAt != facts.license.endsAt)
+            sql.run("UPDATE licenses SET ends_at = :ends WHERE id = :id", *made.endsAt, id);
+        if (made.signedWith) {
+            const auto use = inWholeDays(*made.signedWith);
+            const auto known = session_->signingUses.find(use.keyId);
+            if (known == session_->signingUses.end() || known->second < use.until) {
+                noteSigningUse(sql, use);
+                noted = use;
+            }
+        }
+        for (const auto& mark : made.trialMarks)
+            sql.run("INSERT INTO trial_marks (mark, license_id) VALUES (:mark, :license) ON CONFLICT (mark) DO NOTHING",
+                    mark, id);
+        if (!made.askApproval.empty()) askApproval(sql, query, made);
+        if (made.usedApproval)
+            sql.run("UPDATE approvals SET state = 'used' WHERE number = :number", *made.usedApproval);
+        if (!made.attempt.empty()) recordAttempt(sql, query.license, query.device, query.now, made.attempt);
+        if (!made.event.empty()) session_->addEvent(sql, query.license, made.event, query.now);
+
+        Exchanged done;
+        done.license = std::move(facts.license);
+        done.license.lastSequence = std::max(made.sequence, done.license.lastSequence);
+        if (made.endsAt) done.license.endsAt = made.endsAt;
+        done.license.devicesHeld += (taken ? 1 : 0) - static_cast<int>(made.releases.size());
+        done.keySet = std::move(facts.keySet);
+        done.device = made.device ? std::move(made.device) : std::move(facts.device);
+        return done;
+    });
+    if (noted) session_->signingUses[noted->keyId] = noted->until;
+    return out;
+}
+
+}  // namespace entitle

@@ -1,0 +1,71 @@
+// What the files of the store share: the connection, and the steps of more than one operation. Private to store*.cpp.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/database.h"
+#include "server/store.h"
+#include "server/store_rows.h"
+
+namespace entitle {
+
+struct Store::Session {
+    Session(const DatabaseAddress& address, std::chrono::milliseconds wait) : database(address, wait) {}
+
+    // A write transaction; its events are told when it is committed.
+    template <class Work>
+    auto write(Work&& work) -> decltype(work(std::declval<Sql&>())) {
+        auto out = database.write([&](Sql& sql) {
+            events.clear();
+            return work(sql);
+        });
+        if (tell)
+            for (const auto& event : events) tell(event);
+        events.clear();
+        return out;
+    }
+    template <class Work>
+    auto read(Work&& work) {
+        return database.read(std::forward<Work>(work));
+    }
+
+    // The newest key set: read once, and again when its version has changed.
+    const KeySetRow& newestKeySet(Sql&, long long version);
+    const KeySetRow& newestKeySet(Sql&);
+
+    // Inside a transaction. Takes the authority's row: events are numbered in the order of their commits.
+    void addEvent(Sql&, const LicenseId&, const std::string& what, Instant now);
+
+    Database database;
+    std::optional<KeySetRow> keySet;
+    std::map<std::string, Instant> signingUses;  // as committed by this session
+    std::vector<EventRow> events;                // of the transaction at work
+    std::function<void(const EventRow&)> tell;
+};
+
+// Takes the license's lock for the rest of the transaction, and reads the row behind it. One statement for both
+// databases: a change of the row is what locks it. With `step` 1 it takes a number for a document besides; the row
+// returned shows the license as it was before.
+std::optional<LicenseRow> lockLicense(Sql&, const LicenseId&, int step = 0);
+void setLastSequence(Sql&, const LicenseId&, std::uint64_t);
+
+Denial noSuchLicense(const LicenseId&);
+std::vector<DeviceRow> heldDevices(Sql&, const LicenseId&);  // oldest first
+void recordAttempt(Sql&, const LicenseId&, const DeviceId&, Instant now, std::string_view outcome);
+
+// Gives the row its number and the license one more device. A full license is refused by the database.
+void takeSeat(Sql&, const LicenseId&, DeviceRow&);
+// The row must be held. Its tokens go with it.
+void freeSeat(Sql&, const LicenseId&, const Release&, Instant now);
+
+void insertToken(Sql&, const TokenRow&);
+
+// Rounded up to a whole day, so that one renewal a day writes it and the others find it done.
+SigningUse inWholeDays(SigningUse);
+void noteSigningUse(Sql&, const SigningUse&);
+
+}  // namespace entitle
