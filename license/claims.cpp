@@ -156,6 +156,11 @@ std::int64_t ClaimReader::integer(std::string_view name, std::int64_t least, std
     return value->get_int64();
 }
 
+std::optional<std::int64_t> ClaimReader::optionalInteger(std::string_view name, std::int64_t least, std::int64_t most) {
+    if (!object_.contains(name)) return std::nullopt;
+    return integer(name, least, most);
+}
+
 bool ClaimReader::boolean(std::string_view name) {
     const auto* value = find(name);
     if (value == nullptr || !value->is_bool()) {

@@ -35,6 +35,7 @@ class ClaimReader {
     std::string text(std::string_view name);
     std::string optionalText(std::string_view name);  // "" if it is missing; refused if it is there and empty
     std::int64_t integer(std::string_view name, std::int64_t least, std::int64_t most);
+    std::optional<std::int64_t> optionalInteger(std::string_view name, std::int64_t least, std::int64_t most);
     bool boolean(std::string_view name);
     Instant instant(std::string_view name);  // RFC 3339, within earliestInstant … latestInstant
     std::optional<Instant> optionalInstant(std::string_view name);

@@ -37,6 +37,7 @@ std::string encode(const License& license) {
     claims.emplace("plan", license.plan);
     claims.emplace("features", json::array(license.features.begin(), license.features.end()));
     claims.emplace("max_bots", license.maxBots);
+    if (license.botsLeased) claims.emplace("bots_leased", *license.botsLeased);
     claims.emplace("offline_s", license.offline.count());
     claims.emplace("grace_s", license.grace.count());
     claims.emplace("wind_down_s", license.windDown.count());
@@ -77,6 +78,7 @@ std::optional<License> decode(std::string_view payload) {
     license.plan = reader.text("plan");
     auto features = readFeatures(reader.array("features"));
     license.maxBots = reader.integer("max_bots", unlimited, maxBotsLimit);
+    license.botsLeased = reader.optionalInteger("bots_leased", 0, maxBotsLimit);
     license.offline = duration("offline_s");
     license.grace = duration("grace_s");
     license.windDown = duration("wind_down_s");
@@ -87,6 +89,7 @@ std::optional<License> decode(std::string_view payload) {
     reader.require(isAuthorityId(license.authority) && isLicenseId(license.id.value));
     reader.require(isOpaqueId(license.device.value) && (license.nonce.empty() || isOpaqueId(license.nonce)));
     reader.require(isName(license.type) && isName(license.plan));
+    reader.require(!license.botsLeased || license.maxBots == unlimited || *license.botsLeased <= license.maxBots);
     reader.require(license.notBefore <= license.freshUntil && license.issuedAt <= license.freshUntil);
     if (!reader.good() || !fingerprint || !features) return std::nullopt;
     license.fingerprint = std::move(*fingerprint);
@@ -106,19 +109,12 @@ std::string signLicense(const SecretKey& signingKey, const License& license) {
 }
 
 DocumentResult<License> verifyLicense(std::string_view token, const KeySet& keySet, const DeviceId& device) {
-    const auto keyId = tokenKeyId(token);
-    if (!keyId) return keyId.error();
-    const SigningKeyEntry* entry = keySet.find(*keyId);
-    if (entry == nullptr) return DocumentError::unknownKey;
-    const auto payload = verifyToken(token, entry->key, assertionFor(keySet.authority, device));
-    if (!payload) return payload.error();
-    // After the signature: whoever cannot sign learns nothing about the key, and the reason given is a true one.
-    if (entry->revoked) return DocumentError::keyRevoked;
-    auto license = decode(*payload);
+    const auto vouched = verifyBySigningKey(token, keySet, assertionFor(keySet.authority, device));
+    if (!vouched) return vouched.error();
+    auto license = decode(vouched->payload);
     if (!license || license->authority != keySet.authority || license->device != device)
         return DocumentError::badClaims;
-    if (license->issuedAt < entry->notBefore) return DocumentError::keyNotYetValid;
-    if (license->issuedAt > entry->expires) return DocumentError::keyExpired;
+    if (const auto fault = vouched->faultAt(license->issuedAt)) return *fault;
     return std::move(*license);
 }
 

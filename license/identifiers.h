@@ -12,4 +12,10 @@ bool isLicenseId(std::string_view);
 // 16 bytes as strict base64url, 22 letters: a DeviceId, a nonce, a fingerprint hash.
 bool isOpaqueId(std::string_view);
 
+// A rolling token as a device sees it: 1 to 160 letters of base64url, opaque.
+bool isOpaqueToken(std::string_view);
+
+// A product's version: 1 to 32 of [A-Za-z0-9.+~-].
+bool isVersionText(std::string_view);
+
 }  // namespace entitle

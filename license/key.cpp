@@ -201,6 +201,7 @@ KeySecrets::Secret::~Secret() {
     sodium_memzero(mac.data(), mac.size());
     sodium_memzero(enc.data(), enc.size());
     sodium_memzero(idx.data(), idx.size());
+    sodium_memzero(roll.data(), roll.size());
 }
 
 KeySecrets::Secret KeySecrets::derive(const std::array<std::uint8_t, 32>& master) {
@@ -213,6 +214,7 @@ KeySecrets::Secret KeySecrets::derive(const std::array<std::uint8_t, 32>& master
     crypto_kdf_derive_from_key(secret.mac.data(), secret.mac.size(), 1, "COkeyMAC", master.data());
     crypto_kdf_derive_from_key(secret.enc.data(), secret.enc.size(), 2, "COkeyENC", master.data());
     crypto_kdf_derive_from_key(secret.idx.data(), secret.idx.size(), 3, "COkeyIDX", master.data());
+    crypto_kdf_derive_from_key(secret.roll.data(), secret.roll.size(), 4, "COrolTok", master.data());
     sodium_memzero(digest.data(), digest.size());
     return secret;
 }
@@ -288,6 +290,19 @@ KeyResult<std::array<std::uint8_t, 32>> KeySecrets::index(const LicenseKey& key)
     crypto_generichash(digest.data(), digest.size(), key.symbols.data(), key.symbols.size(), secret->idx.data(),
                        secret->idx.size());
     return digest;
+}
+
+std::uint8_t KeySecrets::newestId() const {
+    return secrets_.at(0).id;
+}
+
+std::optional<std::array<std::uint8_t, 16>> KeySecrets::rollingMac(std::uint8_t keyId, std::string_view fields) const {
+    const Secret* secret = find(keyId);
+    if (secret == nullptr) return std::nullopt;
+    std::array<std::uint8_t, 16> mac{};
+    crypto_generichash(mac.data(), mac.size(), reinterpret_cast<const unsigned char*>(fields.data()), fields.size(),
+                       secret->roll.data(), secret->roll.size());
+    return mac;
 }
 
 // --- words ----------------------------------------------------------------------------------------------------------

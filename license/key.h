@@ -69,13 +69,18 @@ class KeySecrets {
     // What the database holds instead of the key: BLAKE2b-256(Kidx, symbols).
     KeyResult<std::array<std::uint8_t, 32>> index(const LicenseKey&) const;
 
+    // The key id that `seal` uses.
+    std::uint8_t newestId() const;
+    // BLAKE2b-128 of a rolling token's fields (license/rolling_token.h); nullopt: no secret of that key id.
+    std::optional<std::array<std::uint8_t, 16>> rollingMac(std::uint8_t keyId, std::string_view fields) const;
+
   private:
     KeySecrets() = default;
     // What is derived from one secret; the secret itself is not kept. Wiped with its destructor, so that a vector which
     // grows, moves or goes leaves no copy behind.
     struct Secret {
         std::uint8_t id = 0;
-        std::array<std::uint8_t, 32> mac{}, enc{}, idx{};
+        std::array<std::uint8_t, 32> mac{}, enc{}, idx{}, roll{};
         Secret() = default;
         Secret(const Secret&) = default;
         Secret& operator=(const Secret&) = default;

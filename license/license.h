@@ -77,7 +77,10 @@ struct License {
     std::string type;               // "trial", "basic", "pro", "enterprise", or a newer one
     std::string plan;               // "free", "basic", "pro", "enterprise", or a newer one
     std::vector<std::string> features;
-    std::int64_t maxBots = 0;    // unlimited, or >= 0
+    std::int64_t maxBots = 0;  // of the license in all: unlimited, or >= 0
+    // bots_leased: the part of maxBots that this device may use until the document's grace is over. Without one the
+    // device may use all of them.
+    std::optional<std::int64_t> botsLeased;
     Seconds offline{};           // offline_s
     Seconds grace{};             // grace_s
     Seconds windDown{};          // wind_down_s
@@ -85,6 +88,9 @@ struct License {
     std::uint64_t sequence = 0;  // seq: rises with every document of one license on one device
     std::string nonce;           // the offline request this answers (base64url, 22 characters); empty if none
     bool operator==(const License&) const = default;
+
+    // What this device may run: its lease, else all of the license's.
+    std::int64_t botsHere() const { return botsLeased.value_or(maxBots); }
 };
 
 }  // namespace entitle

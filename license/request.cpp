@@ -1,6 +1,5 @@
 #include "license/request.h"
 
-#include <algorithm>
 #include <limits>
 #include <stdexcept>
 
@@ -13,6 +12,7 @@
 #include "license/fingerprint_claim.h"
 #include "license/identifiers.h"
 #include "license/paseto.h"
+#include "license/printable.h"
 #include "license/sodium.h"
 
 namespace entitle {
@@ -41,13 +41,6 @@ std::string encode(const OfflineRequest& request) {
     return json::serialize(claims);
 }
 
-bool isVersion(std::string_view text) {
-    return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '+' ||
-               c == '~' || c == '-';
-    });
-}
-
 std::optional<OfflineRequest> decode(std::string_view payload) {
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
     const auto claims = readClaims(payload);
@@ -63,7 +56,8 @@ std::optional<OfflineRequest> decode(std::string_view payload) {
     request.productVersion = reader.text("ver");
     request.highestSequence = static_cast<std::uint64_t>(reader.integer("seq", 0, most));
     request.keySetVersion = static_cast<std::uint64_t>(reader.integer("ks", 0, most));
-    reader.require(isAuthorityId(request.authority) && isOpaqueId(request.nonce) && isVersion(request.productVersion));
+    reader.require(isAuthorityId(request.authority) && isOpaqueId(request.nonce) &&
+                   isVersionText(request.productVersion));
     reader.require(hostLabelFrom(request.hostLabel) == request.hostLabel);
     if (!reader.good() || !key || !fingerprint) return std::nullopt;
     request.deviceKey = *key;
@@ -93,27 +87,6 @@ std::optional<Signer> signerOf(std::string_view payload) {
     const auto authority = payload.substr(0, end);
     if (end == std::string_view::npos || !isAuthorityId(authority)) return std::nullopt;
     return Signer{*key, std::string(authority)};
-}
-
-// Length of the well-formed, printable UTF-8 sequence at the front; 0 if there is none. Control characters (C0, DEL,
-// C1), surrogates, overlong forms, non-characters and what turns text around (U+202A … U+202E, U+2066 … U+2069, U+200E,
-// U+200F, U+061C) or breaks lines (U+2028, U+2029) are not printable.
-std::size_t printableLength(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    if (byte(0) < 0x80) return byte(0) >= 0x20 && byte(0) != 0x7f ? 1 : 0;
-    const std::size_t length = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
-    if (byte(0) < 0xc2 || byte(0) > 0xf4 || text.size() < length) return 0;
-    std::uint32_t code = byte(0) & (0xffu >> (length + 1));
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-        code = code << 6 | (byte(i) & 0x3f);
-    }
-    constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return 0;
-    if (code <= 0x9f || (code & 0xfffe) == 0xfffe || (code >= 0xfdd0 && code <= 0xfdef)) return 0;
-    if (code == 0x61c || code == 0x200e || code == 0x200f || code == 0xfeff) return 0;
-    if ((code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069)) return 0;
-    return length;
 }
 
 }  // namespace
@@ -150,15 +123,7 @@ DocumentResult<OfflineRequest> verifyOfflineRequest(std::string_view token) {
 }
 
 std::string hostLabelFrom(std::string_view text) {
-    constexpr std::size_t most = 64;
-    std::string label;
-    while (!text.empty()) {
-        const auto length = printableLength(text);
-        if (label.size() + length > most) break;
-        label.append(text.substr(0, length));
-        text.remove_prefix(std::max<std::size_t>(length, 1));
-    }
-    return label;
+    return printableFrom(text, 64);
 }
 
 std::string freshNonce() {

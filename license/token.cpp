@@ -93,6 +93,25 @@ DocumentResult<std::string> verifyToken(std::string_view token, const VerifyKey&
     return std::move(opened->parts.message);
 }
 
+DocumentResult<VouchedPayload> verifyBySigningKey(std::string_view token, const KeySet& keySet,
+                                                  const Assertion& assertion) {
+    const auto keyId = tokenKeyId(token);
+    if (!keyId) return keyId.error();
+    const SigningKeyEntry* entry = keySet.find(*keyId);
+    if (entry == nullptr) return DocumentError::unknownKey;
+    auto payload = verifyToken(token, entry->key, assertion);
+    if (!payload) return payload.error();
+    // After the signature: whoever cannot sign learns nothing about the key, and the reason given is a true one.
+    if (entry->revoked) return DocumentError::keyRevoked;
+    return VouchedPayload{std::move(*payload), entry->notBefore, entry->expires};
+}
+
+std::optional<DocumentError> VouchedPayload::faultAt(Instant signedAt) const {
+    if (signedAt < keyNotBefore) return DocumentError::keyNotYetValid;
+    if (signedAt > keyExpires) return DocumentError::keyExpired;
+    return std::nullopt;
+}
+
 std::string_view toString(DocumentError error) {
     switch (error) {
         case DocumentError::tooLong:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,5 +60,16 @@ DocumentResult<std::string> tokenKeyId(std::string_view token);
 // The payload, after the signature was checked. Never returns bytes that were not signed by `key` for `assertion`.
 // A token whose kid is not the key's is unknownKey, without a look at the signature.
 DocumentResult<std::string> verifyToken(std::string_view token, const VerifyKey& key, const Assertion&);
+
+// What a signing key of a key set vouches for, if it says of itself a time at which that key was good.
+struct VouchedPayload {
+    std::string payload;
+    Instant keyNotBefore{};
+    Instant keyExpires{};
+
+    // keyNotYetValid or keyExpired, for the time the payload says it was signed at.
+    std::optional<DocumentError> faultAt(Instant signedAt) const;
+};
+DocumentResult<VouchedPayload> verifyBySigningKey(std::string_view token, const KeySet&, const Assertion&);
 
 }  // namespace entitle
