@@ -146,6 +146,7 @@ void Database::connect() {
         connectPostgresql(fresh->session(), address_, wait_);
     }
     sql_ = std::move(fresh);
+    ++connections_;
 }
 
 void Database::disconnect() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -32,6 +33,7 @@ class Database {
 
     const DatabaseAddress& address() const { return address_; }
     Dialect dialect() const { return address_.dialect(); }
+    std::uint64_t connections() const { return connections_; }  // how many there were; rises with each new one
 
     // Runs `work(Sql&)`; the driver's exceptions become a DatabaseFault that says what to do. When the connection was
     // lost, once more on a new one.
@@ -92,6 +94,7 @@ class Database {
     // SQLite: this process's writers to one file queue here; its own waiting is by polling.
     std::shared_ptr<std::timed_mutex> writers_;
     std::unique_ptr<Sql> sql_;
+    std::uint64_t connections_ = 0;
     bool wanted_ = true;       // the transaction is to be committed
     bool committing_ = false;  // COMMIT was sent: whether it was done is not known until it is answered
 };

@@ -1,0 +1,30 @@
+// A PostgreSQL server of the tests' own: in a temporary directory, on a Unix socket, gone with the test program.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "server/database_address.h"
+
+namespace entitle::testing {
+
+class PostgresCluster {
+  public:
+    // One per test program, started when it is first asked for. nullptr with `whyNot` where PostgreSQL is not
+    // installed or nobody may run it.
+    static PostgresCluster* shared(std::string& whyNot);
+    ~PostgresCluster();
+
+    DatabaseAddress newDatabase();  // empty
+
+    enum class Stop { fast, immediate };  // as pg_ctl's: connections ended, or as after a crash
+    void restart(Stop);
+
+  private:
+    struct Server;
+    explicit PostgresCluster(std::unique_ptr<Server>);
+    std::unique_ptr<Server> server_;
+    int databases_ = 0;
+};
+
+}  // namespace entitle::testing
