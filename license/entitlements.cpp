@@ -183,10 +183,10 @@ Entitlements evaluate(const State& state, const Catalogue& catalogue, const Now&
         e.type = license.type;
         e.plan = license.plan;
         e.licensedFeatures = expandFeatures(catalogue, license.features, license.maxBots);
-        e.licensedBots = license.maxBots;
+        e.licensedBots = license.botsHere();
         if (inForce(e.standing)) {
             features.insert(features.end(), license.features.begin(), license.features.end());
-            limit = license.maxBots;
+            limit = license.botsHere();
         }
     }
     e.maxBots = lowest(limit, catalogue.localMaxBots);

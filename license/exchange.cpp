@@ -22,8 +22,6 @@ namespace json = boost::json;
 
 constexpr std::size_t paserkLetters = 53;  // "k4.public." and 43
 constexpr std::int64_t maxNumber = std::numeric_limits<std::int64_t>::max();
-constexpr Operation operations[] = {Operation::activate, Operation::renew, Operation::deactivate, Operation::reenrol,
-                                    Operation::wait};
 constexpr Outcome outcomes[] = {Outcome::granted, Outcome::denied, Outcome::conflict, Outcome::retry};
 constexpr SignedEnd ends[] = {SignedEnd::revoked, SignedEnd::suspended, SignedEnd::released};
 
@@ -192,30 +190,6 @@ std::optional<ExchangeAnswer> decodeAnswer(std::string_view payload, Operation o
 
 // --- words ----------------------------------------------------------------------------------------------------------
 
-std::string_view toString(Operation operation) {
-    return routeOf(operation).substr(routeOf(operation).rfind('/') + 1);
-}
-
-std::string_view routeOf(Operation operation) {
-    switch (operation) {
-        case Operation::activate:
-            return "/v1/device/activate";
-        case Operation::renew:
-            return "/v1/device/renew";
-        case Operation::deactivate:
-            return "/v1/device/deactivate";
-        case Operation::reenrol:
-            return "/v1/device/reenrol";
-        case Operation::wait:
-            return "/v1/device/wait";
-    }
-    throw std::invalid_argument("an operation outside of its enumeration");
-}
-
-std::optional<Operation> operationFrom(std::string_view word) {
-    return oneOf(operations, word);
-}
-
 std::string_view toString(Outcome outcome) {
     switch (outcome) {
         case Outcome::granted:
@@ -228,20 +202,6 @@ std::string_view toString(Outcome outcome) {
             return "retry";
     }
     throw std::invalid_argument("an outcome outside of its enumeration");
-}
-
-std::string_view toString(SignedEnd end) {
-    switch (end) {
-        case SignedEnd::none:
-            return "";
-        case SignedEnd::revoked:
-            return "revoked";
-        case SignedEnd::suspended:
-            return "suspended";
-        case SignedEnd::released:
-            return "released";
-    }
-    throw std::invalid_argument("an end outside of its enumeration");
 }
 
 // --- tokens ---------------------------------------------------------------------------------------------------------

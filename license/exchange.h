@@ -8,18 +8,12 @@
 #include <string>
 #include <string_view>
 
+#include "license/contact.h"
 #include "license/license.h"
 #include "license/revocation.h"
 #include "license/token.h"
 
 namespace entitle {
-
-// What is asked. Each has a route of its own, POST /v1/device/<word>, and stands in the assertion of both envelopes: a
-// request sent to another route, or an answer to another question, fails at its signature.
-enum class Operation : std::uint8_t { activate, renew, deactivate, reenrol, wait };
-std::string_view toString(Operation);                      // "activate", "renew", "deactivate", "reenrol", "wait"
-std::optional<Operation> operationFrom(std::string_view);  // exactly one of those words
-std::string_view routeOf(Operation);                       // "/v1/device/activate", …
 
 // What a device asks, signed by its own key: proof that it holds the key, nothing more.
 struct ExchangeRequest {
@@ -56,10 +50,6 @@ enum class Outcome : std::uint8_t {
     retry,     // not now: ask again after `after`. In wait: nothing changed
 };
 std::string_view toString(Outcome);  // "granted", "denied", "conflict", "retry"
-
-// A signed no to a license as a whole, or to this device's seat of it.
-enum class SignedEnd : std::uint8_t { none, revoked, suspended, released };
-std::string_view toString(SignedEnd);  // "", "revoked", "suspended", "released"
 
 inline constexpr std::size_t maxAnswerMessage = 400;  // bytes
 

@@ -4,98 +4,47 @@
 #include <limits>
 #include <utility>
 
+#include "license/attempts.h"
+
 namespace entitle {
 namespace {
 
-// Spans come out of verified documents and are never negative there; held at zero, every function below is total.
-Instant after(Instant t, Seconds span) {
-    return plus(t, std::max(span, Seconds{0}));
-}
-
-Instant graceEnd(const License& license) {
-    return after(license.freshUntil, license.grace);
-}
-
-// The moment a person would call the end of the license: nothing of it is in force from here on.
-Instant overAt(const License& license) {
-    const Instant end = graceEnd(license);
-    return license.endsAt ? std::min(end, *license.endsAt) : end;
-}
-
-// From when on the drift allowance is used up.
-std::optional<Instant> driftEnd(const Binding& binding) {
-    if (binding.match != Match::drift || !binding.driftSince) return std::nullopt;
-    return plus(*binding.driftSince, driftAllowance);
-}
-
-// What ended the rights, as far as it is so at `wall`: the moment from which the wind-down is counted. The earliest
-// wins, so that a later cause never prolongs what an earlier one has begun. Silence of the authority is no cause.
-std::optional<Instant> causeOfEnd(const State& state, Instant wall) {
-    std::optional<Instant> cause;
-    const auto consider = [&](Instant t) { cause = cause ? std::min(*cause, t) : t; };
-    if (state.ended) consider(state.ended->at);
-    if (state.binding.match == Match::different) consider(state.binding.differentSince.value_or(Instant{}));
-    if (const auto end = driftEnd(state.binding); end && wall >= *end) consider(*end);
-    if (const auto end = state.current->endsAt; end && wall >= *end) consider(*end);
-    return cause;
-}
-
-Standing standingAt(const State& state, Instant wall) {
-    if (!state.current) return Standing::demo;
-    const License& license = *state.current;
-    if (state.ended) return state.ended->standing == Standing::suspended ? Standing::suspended : Standing::revoked;
-    if (state.binding.match == Match::different) return Standing::wrongDevice;
-    if (wall < license.notBefore) return Standing::notYetValid;
-    const auto drifted = driftEnd(state.binding);
-    if (drifted && wall >= *drifted && *drifted < overAt(license)) return Standing::wrongDevice;
-    if (wall < overAt(license)) return wall < license.freshUntil ? Standing::active : Standing::grace;
-    const bool ended = license.endsAt && *license.endsAt <= graceEnd(license);
-    return ended && wall < after(*license.endsAt, license.windDown) ? Standing::windingDown : Standing::expired;
-}
-
-Hold holdAt(const State& state, Instant wall) {
-    if (!state.current) return {};
-    if (const auto cause = causeOfEnd(state, wall)) {
-        const Instant end = after(*cause, state.current->windDown);
-        return wall < end ? Hold{false, end} : Hold{};
-    }
-    if (!inForce(standingAt(state, wall))) return {true, std::nullopt};  // no contact, or a clock before nbf
-    if (state.shrinkAt && wall < *state.shrinkAt) return {false, state.shrinkAt};
-    return {};
-}
-
-// Every moment at which standingAt or holdAt may change; nothing else in them depends on time.
-std::vector<Instant> momentsOf(const State& state) {
-    std::vector<Instant> moments;
-    if (!state.current) return moments;
-    const License& license = *state.current;
-    const auto withWindDown = [&](Instant t) {
-        moments.push_back(t);
-        moments.push_back(after(t, license.windDown));
-    };
-    moments.push_back(license.notBefore);
-    moments.push_back(license.freshUntil);
-    moments.push_back(graceEnd(license));
-    if (license.endsAt) withWindDown(*license.endsAt);
-    if (state.ended) withWindDown(state.ended->at);
-    if (state.binding.match == Match::different) withWindDown(state.binding.differentSince.value_or(Instant{}));
-    if (const auto end = driftEnd(state.binding)) withWindDown(*end);
-    if (state.shrinkAt) moments.push_back(*state.shrinkAt);
-    std::sort(moments.begin(), moments.end());
-    return moments;
-}
-
-void raiseFloor(State& state, const LicenseId& license, std::uint64_t lowest) {
+// The floor of a license, now the latest of all; made if there was none.
+SequenceFloor& floorOf(State& state, const LicenseId& license) {
     auto& floors = state.minimumSequence;
     const auto found =
         std::find_if(floors.begin(), floors.end(), [&](const SequenceFloor& f) { return f.license == license; });
     if (found != floors.end()) {
-        lowest = std::max(lowest, found->lowest);
-        floors.erase(found);
+        std::rotate(found, found + 1, floors.end());
+        return floors.back();
     }
-    floors.push_back({license, lowest});
+    floors.push_back({license, 0, Instant{}});
     if (floors.size() > maxSequenceFloors)
         floors.erase(floors.begin(), floors.end() - static_cast<std::ptrdiff_t>(maxSequenceFloors));
+    return floors.back();
+}
+
+void raiseFloor(State& state, const LicenseId& license, std::uint64_t lowest) {
+    SequenceFloor& floor = floorOf(state, license);
+    floor.lowest = std::max(floor.lowest, lowest);
+}
+
+// Earlier documents than the authority's last no are no longer acceptable. Of licenses seen here only: a list speaks of
+// many more than this machine need remember.
+Instant issuedFrom(const State& state, const LicenseId& license) {
+    for (const SequenceFloor& floor : state.minimumSequence)
+        if (floor.license == license) return floor.issuedFrom;
+    return Instant::min();
+}
+
+void refuseBefore(State& state, const LicenseId& license, Instant decidedAt) {
+    for (SequenceFloor& floor : state.minimumSequence)
+        if (floor.license == license) floor.issuedFrom = std::max(floor.issuedFrom, decidedAt);
+}
+
+// Spans come out of verified documents and are never negative there; held at zero, all of it is total.
+Instant windDownEnd(Instant from, const License& license) {
+    return plus(from, std::max(license.windDown, Seconds{0}));
 }
 
 bool fewerBots(std::int64_t before, std::int64_t after) {
@@ -103,28 +52,34 @@ bool fewerBots(std::int64_t before, std::int64_t after) {
     return before == unlimited || after < before;
 }
 
-Refusal refusalOf(const State& state, const Imported& event, Instant wall) {
-    const License& license = event.license;
+bool isCurrent(const State& state, const LicenseId& license) {
+    return state.current && state.current->id == license;
+}
+
+// What every new document must satisfy, however it came.
+Refusal refusalOf(const State& state, const License& license, Instant wall) {
     // The document in force may be read again, but never exchanged for another of the same number.
-    const bool inItsPlace = state.current && state.current->id == license.id;
     if (license.sequence < minimumSequenceOf(state, license.id) ||
-        (inItsPlace && license.sequence <= state.current->sequence))
+        (isCurrent(state, license.id) && license.sequence <= state.current->sequence))
         return Refusal::lowerSequence;
+    if (license.issuedAt < issuedFrom(state, license.id)) return Refusal::endedSince;
     if (wall < license.notBefore) return Refusal::notYetValid;
-    if (wall >= overAt(license)) return Refusal::alreadyOver;
-    if (!license.nonce.empty()) {
-        const bool answersPending = state.pending && state.pending->nonce == license.nonce;
-        const bool answersCurrent = state.current && state.current->nonce == license.nonce;
-        if (!answersPending && !answersCurrent) return Refusal::otherNonce;
-    }
-    if (event.match == Match::different) return Refusal::wrongDevice;
     return Refusal::none;
+}
+
+bool isOver(const License& license, Instant wall) {
+    State alone;
+    alone.current = license;
+    return wall >= overAt(alone);
 }
 
 // One overload per event: what the event itself does to the state. Time is settled afterwards, for all alike.
 class Transition {
   public:
-    Transition(State& state, Instant wall) : state_(state), wall_(wall) {}
+    Transition(State& state, const Now& now, std::vector<std::string>& calls)
+        : state_(state), now_(now), wall_(now.wall), calls_(calls) {}
+
+    // --- by hand ----------------------------------------------------------------------------------------------------
 
     Refusal operator()(const Requested& event) {
         state_.pending = event.request;
@@ -132,37 +87,40 @@ class Transition {
     }
 
     Refusal operator()(const Imported& event) {
-        if (state_.current == event.license)  // the very same document once more
-            return event.match == Match::different ? Refusal::wrongDevice : Refusal::none;
-        if (const Refusal refusal = refusalOf(state_, event, wall_); refusal != Refusal::none) return refusal;
         const License& license = event.license;
-        if (state_.current && fewerBots(state_.current->maxBots, license.maxBots))
-            state_.shrinkAt = after(wall_, license.windDown);
+        if (state_.current == license)  // the very same document once more
+            return event.match == Match::different ? Refusal::wrongDevice : Refusal::none;
+        const Refusal refusal = refusalOf(state_, license, wall_);
+        if (refusal != Refusal::none) return refusal;
+        if (isOver(license, wall_)) return Refusal::alreadyOver;
+        const bool asked = license.nonce.empty() || (state_.pending && state_.pending->nonce == license.nonce) ||
+                           (state_.current && state_.current->nonce == license.nonce);
+        if (!asked) return Refusal::otherNonce;
+        if (event.match == Match::different) return Refusal::wrongDevice;
         if (state_.pending && state_.pending->nonce == license.nonce) state_.pending.reset();
-        state_.ended.reset();  // a signed yes, newer than the no
-        state_.binding = {event.match, std::nullopt, std::nullopt};
-        if (event.match == Match::drift) state_.binding.driftSince = wall_;
-        raiseFloor(state_, license.id, license.sequence);
-        state_.current = license;
+        if (!isCurrent(state_, license.id)) leaveOnline();
+        install(license, event.match);
         return Refusal::none;
     }
 
     // What the administrator gave up may already serve another machine: held slots above the demo limit end at once.
-    Refusal operator()(const DeactivateRequested&) {
+    Refusal operator()(const DeactivateRequested& event) {
         if (!state_.current) return Refusal::nothingToDeactivate;
         const std::uint64_t seen = state_.current->sequence;
         constexpr std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
         raiseFloor(state_, state_.current->id, seen == last ? last : seen + 1);
-        state_.current.reset();
-        state_.ended.reset();
+        returnSeat(event.rid);
+        dropLicense();
         state_.shrinkAt.reset();
-        state_.binding = {};
         return Refusal::none;
     }
+
+    // --- the machine ------------------------------------------------------------------------------------------------
 
     Refusal operator()(const DeviceChanged& event) {
         if (!state_.current) return Refusal::none;  // nothing is bound
         Binding& binding = state_.binding;
+        const bool changed = binding.match != event.match;
         binding.match = event.match;
         switch (event.match) {
             case Match::same:
@@ -177,50 +135,272 @@ class Transition {
                 if (!binding.differentSince) binding.differentSince = wall_;
                 break;
         }
+        // The authority may bind the license to what the machine is now, and a conflict waits for SAME.
+        if (changed && (event.match != Match::same || state_.conflictAt)) renewSoon();
         return Refusal::none;
     }
 
     Refusal operator()(const Tick&) { return Refusal::none; }
     Refusal operator()(const Resumed&) { return Refusal::none; }
 
+    // --- questions --------------------------------------------------------------------------------------------------
+
+    Refusal operator()(const ActivateRequested& event) {
+        Attempt* attempt = activationOf(state_);
+        if (attempt == nullptr || attempt->key != event.key) {
+            if (attempt != nullptr) withdraw(state_, std::string(attempt->rid));
+            attempt = &begin(state_, Operation::activate, event.rid, wall_);
+            attempt->key = event.key;
+        }
+        callNow(*attempt, RetryPolicy::userWaiting);
+        return Refusal::none;
+    }
+
+    Refusal operator()(const RefreshRequested& event) {
+        Attempt* activation = activationOf(state_);
+        if (activation != nullptr) callNow(*activation, event.policy);
+        if (!state_.current) return activation == nullptr ? Refusal::nothingToRenew : Refusal::none;
+        Attempt* renewal = renewalOf(state_);
+        callNow(renewal != nullptr ? *renewal : beginRenewal(state_, event.rid, wall_), event.policy);
+        return Refusal::none;
+    }
+
+    Refusal operator()(const ContactDue& event) {
+        const bool renewalDue =
+            state_.current && state_.renewAt && wall_ >= *state_.renewAt && renewalOf(state_) == nullptr;
+        if (renewalDue) beginRenewal(state_, event.rid, wall_);
+        for (Attempt& attempt : state_.attempts)
+            if (wall_ >= attempt.nextAttempt) call(attempt);
+        return Refusal::none;
+    }
+
+    // --- answers ----------------------------------------------------------------------------------------------------
+
+    Refusal operator()(const LicenseGranted& event) {
+        Attempt* attempt = attemptOf(state_, event.rid);
+        if (attempt == nullptr) return Refusal::unknownAttempt;
+        const License& license = event.license;
+        const Refusal refusal = refusalOfAnswer(*attempt, event);
+        if (refusal != Refusal::none) {
+            // The token that came with it must not be lost: the same question is asked again, and answered anew.
+            putOff(*attempt, {event.rid, std::nullopt, std::numeric_limits<std::uint32_t>::max() / 2}, wall_);
+            return refusal;
+        }
+        withdraw(state_, event.rid);
+        if (!isCurrent(state_, license.id)) {
+            returnSeat(event.rid);
+            leaveOnline();
+        }
+        if (state_.current != license) install(license, event.match);
+        state_.token = event.token;
+        state_.conflictAt.reset();
+        scheduleRenewal(event.after);
+        return Refusal::none;
+    }
+
+    Refusal operator()(const LicenseDenied& event) {
+        Attempt* attempt = attemptOf(state_, event.rid);
+        if (attempt == nullptr) return Refusal::unknownAttempt;
+        const LicenseId license = attempt->license.value.empty() ? event.license : attempt->license;
+        switch (attempt->operation) {
+            case Operation::renew:
+            case Operation::reenrol:
+                // Kept with its rid and token: an earlier sending of it may have been granted, the answer lost.
+                rest(*attempt, event.after > Seconds{0} ? event.after : usualInterval(), wall_);
+                break;
+            case Operation::activate:
+            case Operation::deactivate:
+            case Operation::wait:
+                withdraw(state_, event.rid);
+                break;
+        }
+        end(license, event.ended, event.decidedAt);
+        return Refusal::none;
+    }
+
+    // Nobody is accused: every right is kept for a while, and the device enrols anew where it is surely the one.
+    Refusal operator()(const LicenseConflicted& event) {
+        Attempt* attempt = attemptOf(state_, event.rid);
+        if (attempt == nullptr) return Refusal::unknownAttempt;
+        if (attempt->operation == Operation::activate || attempt->operation == Operation::deactivate) {
+            withdraw(state_, event.rid);
+            return Refusal::none;
+        }
+        if (attempt->operation == Operation::reenrol || !state_.current) {
+            rest(*attempt, usualInterval(), wall_);
+            return Refusal::none;
+        }
+        withdraw(state_, event.rid);
+        state_.token.clear();
+        state_.renewAt.reset();
+        if (!state_.conflictAt) state_.conflictAt = wall_;
+        if (state_.binding.match == Match::same) call(beginRenewal(state_, event.nextRid, wall_));
+        return Refusal::none;
+    }
+
+    Refusal operator()(const SeatReturned& event) {
+        const Attempt* attempt = attemptOf(state_, event.rid);
+        if (attempt == nullptr || attempt->operation != Operation::deactivate) return Refusal::unknownAttempt;
+        withdraw(state_, event.rid);
+        return Refusal::none;
+    }
+
+    Refusal operator()(const Unreachable& event) {
+        Attempt* attempt = attemptOf(state_, event.rid);
+        if (attempt == nullptr) return Refusal::unknownAttempt;
+        putOff(*attempt, event, wall_);
+        return Refusal::none;
+    }
+
+    // --- what nobody asked for --------------------------------------------------------------------------------------
+
+    Refusal operator()(const LicenseEnded& event) {
+        end(event.license, event.ended, event.decidedAt);
+        return Refusal::none;
+    }
+
+    Refusal operator()(const RevocationPushed& event) {
+        if (event.epoch < state_.revocationEpoch) return Refusal::lowerEpoch;
+        state_.revocationEpoch = event.epoch;
+        for (const Revocation& entry : event.entries) {
+            switch (entry.kind) {
+                case RevocationKind::revoked:
+                    end(entry.license, SignedEnd::revoked, entry.at);
+                    break;
+                case RevocationKind::suspended:
+                    end(entry.license, SignedEnd::suspended, entry.at);
+                    break;
+                case RevocationKind::reinstated:
+                    reinstate(entry.license, entry.at);
+                    break;
+            }
+        }
+        return Refusal::none;
+    }
+
   private:
+    Refusal refusalOfAnswer(const Attempt& attempt, const LicenseGranted& event) const {
+        const License& license = event.license;
+        const bool brings = attempt.operation != Operation::deactivate;
+        const bool meant = attempt.operation == Operation::activate || attempt.license == license.id;
+        if (!brings || !meant) return Refusal::otherLicense;
+        if (state_.current == license) return Refusal::none;
+        const Refusal refusal = refusalOf(state_, license, wall_);
+        if (refusal != Refusal::none) return refusal;
+        // Of the license in force also one that is over is taken: that may be what it says. Another must be worth it.
+        if (!isCurrent(state_, license.id) && isOver(license, wall_)) return Refusal::alreadyOver;
+        return event.match == Match::different ? Refusal::wrongDevice : Refusal::none;
+    }
+
+    void call(Attempt& attempt) {
+        send(attempt, wall_);
+        calls_.push_back(attempt.rid);
+    }
+    void callNow(Attempt& attempt, RetryPolicy policy) {
+        follow(attempt, policy, wall_);
+        call(attempt);
+    }
+
+    Seconds usualInterval() const {
+        if (!state_.current || state_.current->check <= Seconds{0}) return retryAfterCap;
+        return renewalInterval(state_.current->check, state_.current->device);
+    }
+    void scheduleRenewal(Seconds after) {
+        const License& license = *state_.current;
+        state_.renewAt.reset();
+        if (after > Seconds{0} || license.check > Seconds{0})
+            state_.renewAt = plus(wall_, renewalInterval(after > Seconds{0} ? after : license.check, license.device));
+    }
+    // Only what has been online before asks by itself.
+    void renewSoon() {
+        if (state_.token.empty() && !state_.conflictAt) return;
+        if (Attempt* renewal = renewalOf(state_)) {
+            renewal->nextAttempt = std::min(renewal->nextAttempt, wall_);
+        } else {
+            state_.renewAt = std::min(state_.renewAt.value_or(wall_), wall_);
+        }
+    }
+
+    // The one place where a document comes into force.
+    void install(const License& license, Match match) {
+        if (state_.current && fewerBots(state_.current->botsHere(), license.botsHere()))
+            state_.shrinkAt = windDownEnd(wall_, license);
+        state_.ended.reset();       // a signed yes, newer than the no
+        state_.conflictAt.reset();  // and than the doubt
+        state_.binding = {match, std::nullopt, std::nullopt};
+        if (match == Match::drift) state_.binding.driftSince = wall_;
+        raiseFloor(state_, license.id, license.sequence);
+        state_.current = license;
+    }
+
+    // The seat of the license in force goes back to the authority: with the rid of a renewal that waits, for the token
+    // may have been used up by it.
+    void returnSeat(std::string rid) {
+        if (!state_.current || state_.token.empty() || rid.empty()) return;
+        if (const Attempt* renewal = renewalOf(state_)) {
+            rid = renewal->rid;
+            withdraw(state_, rid);
+        }
+        Attempt& attempt = begin(state_, Operation::deactivate, std::move(rid), wall_);
+        attempt.license = state_.current->id;
+        attempt.token = state_.token;
+        call(attempt);
+    }
+
+    // What belongs to the license in force and not to the next.
+    void leaveOnline() {
+        if (const Attempt* renewal = renewalOf(state_)) withdraw(state_, std::string(renewal->rid));
+        state_.token.clear();
+        state_.renewAt.reset();
+        state_.conflictAt.reset();
+    }
+    void dropLicense() {
+        leaveOnline();
+        state_.current.reset();
+        state_.ended.reset();
+        state_.binding = {};
+    }
+
+    void end(const LicenseId& license, SignedEnd ended, Instant decidedAt) {
+        if (ended == SignedEnd::none || decidedAt < issuedFrom(state_, license)) return;
+        const bool current = isCurrent(state_, license);
+        if (current && decidedAt < state_.current->issuedAt) return;  // the document is the newer word
+        if (current) raiseFloor(state_, license, state_.current->sequence);
+        refuseBefore(state_, license, decidedAt);
+        if (!current) return;
+        if (ended == SignedEnd::released) {
+            windDownToDemo();
+        } else if (!state_.ended) {
+            state_.ended = Ended{ended == SignedEnd::revoked ? Standing::revoked : Standing::suspended, wall_};
+        } else if (ended == SignedEnd::revoked) {
+            state_.ended->standing = Standing::revoked;  // the wind-down goes on as it began
+        }
+    }
+
+    // The seat was given to another machine: as after a deactivation, but held slots have their wind-down.
+    void windDownToDemo() {
+        const Hold hold = holdOf(state_, now_);
+        const bool windsDown = !hold.kept && hold.until;
+        const bool over = !hold.kept && !hold.until && !inForce(standingOf(state_, now_));
+        const Instant end = windsDown ? *hold.until : windDownEnd(wall_, *state_.current);
+        dropLicense();
+        state_.shrinkAt.reset();
+        if (!over) state_.shrinkAt = end;
+    }
+
+    void reinstate(const LicenseId& license, Instant decidedAt) {
+        if (!isCurrent(state_, license) || !state_.ended || decidedAt < issuedFrom(state_, license)) return;
+        if (state_.ended->standing == Standing::suspended) state_.ended.reset();
+        renewSoon();  // after a revocation only a new document will do
+    }
+
     State& state_;
-    Instant wall_;
+    const Now& now_;
+    const Instant wall_;
+    std::vector<std::string>& calls_;
 };
 
 }  // namespace
-
-bool inForce(Standing standing) {
-    return standing == Standing::active || standing == Standing::grace;
-}
-
-Standing standingOf(const State& state, const Now& now) {
-    return standingAt(state, now.wall);
-}
-
-Hold holdOf(const State& state, const Now& now) {
-    return holdAt(state, now.wall);
-}
-
-std::optional<Instant> deadlineOf(const State& state, const Now& now) {
-    if (!state.current) return std::nullopt;
-    const License& license = *state.current;
-    const auto cut = [&](Instant end) {
-        if (license.endsAt) end = std::min(end, *license.endsAt);
-        if (const auto drifted = driftEnd(state.binding)) end = std::min(end, *drifted);
-        return end;
-    };
-    switch (standingAt(state, now.wall)) {
-        case Standing::active:
-            return cut(license.freshUntil);
-        case Standing::grace:
-            return cut(graceEnd(license));
-        case Standing::notYetValid:
-            return license.notBefore;
-        default:
-            return holdAt(state, now.wall).until;
-    }
-}
 
 std::uint64_t minimumSequenceOf(const State& state, const LicenseId& license) {
     for (const SequenceFloor& floor : state.minimumSequence)
@@ -234,27 +414,20 @@ std::uint64_t highestSequence(const State& state) {
     return highest;
 }
 
-std::optional<Instant> nextWake(const State& state, const Now& now) {
-    const Standing standing = standingAt(state, now.wall);
-    const Hold hold = holdAt(state, now.wall);
-    for (const Instant moment : momentsOf(state))
-        if (moment > now.wall && (standingAt(state, moment) != standing || holdAt(state, moment) != hold))
-            return moment;
-    return std::nullopt;
-}
-
 Step step(const State& before, const Event& event, const Now& now) {
     Step result;
     result.state = before;
     State& state = result.state;
-    result.refusal = std::visit(Transition{state, now.wall}, event);
+    std::vector<std::string> calls;
+    result.refusal = std::visit(Transition{state, now, calls}, event);
 
     // Forgotten once it has passed, so that a clock turned back does not bring it to life again.
     if (state.shrinkAt && now.wall >= *state.shrinkAt) state.shrinkAt.reset();
+    drawNear(state, now.wall);
     const Standing from = before.reported;
     const Hold holdBefore = before.reportedHold;
-    state.reported = standingAt(state, now.wall);
-    state.reportedHold = holdAt(state, now.wall);
+    state.reported = standingOf(state, now);
+    state.reportedHold = holdOf(state, now);
 
     if (state != before) result.effects.emplace_back(Persist{});
     const bool fell = inForce(from) && !inForce(state.reported);
@@ -264,75 +437,8 @@ Step step(const State& before, const Event& event, const Now& now) {
             result.effects.emplace_back(ShrinkSlots{state.reportedHold.until});
     }
     if (state.reported != from) result.effects.emplace_back(Notify{from, state.reported});
+    for (std::string& rid : calls) result.effects.emplace_back(CallAuthority{std::move(rid)});
     return result;
-}
-
-std::string_view toString(Standing standing) {
-    switch (standing) {
-        case Standing::demo:
-            return "demo";
-        case Standing::active:
-            return "active";
-        case Standing::grace:
-            return "grace";
-        case Standing::windingDown:
-            return "winding-down";
-        case Standing::expired:
-            return "expired";
-        case Standing::revoked:
-            return "revoked";
-        case Standing::suspended:
-            return "suspended";
-        case Standing::notYetValid:
-            return "not-yet-valid";
-        case Standing::wrongDevice:
-            return "wrong-device";
-    }
-    return "unknown";
-}
-
-std::string_view toString(Refusal refusal) {
-    switch (refusal) {
-        case Refusal::none:
-            return "none";
-        case Refusal::lowerSequence:
-            return "lower-sequence";
-        case Refusal::notYetValid:
-            return "not-yet-valid";
-        case Refusal::alreadyOver:
-            return "already-over";
-        case Refusal::otherNonce:
-            return "other-nonce";
-        case Refusal::wrongDevice:
-            return "wrong-device";
-        case Refusal::nothingToDeactivate:
-            return "nothing-to-deactivate";
-    }
-    return "unknown";
-}
-
-std::string_view explain(Refusal refusal) {
-    switch (refusal) {
-        case Refusal::none:
-            return "Nothing was refused.";
-        case Refusal::lowerSequence:
-            return "A newer document of this license was in force here already, or the license was given up on this "
-                   "machine. Ask the authority for a new document.";
-        case Refusal::notYetValid:
-            return "The document is not valid yet by this machine's clock. Check date and time, then import it again.";
-        case Refusal::alreadyOver:
-            return "The document is already past its end. Check date and time, or ask the authority for a new "
-                   "document.";
-        case Refusal::otherNonce:
-            return "The document answers another request than the one this machine wrote last. Import the answer to "
-                   "that "
-                   "one, or write a new request.";
-        case Refusal::wrongDevice:
-            return "The document was issued for other hardware. Write a request on this machine and have it answered.";
-        case Refusal::nothingToDeactivate:
-            return "No license is installed, so there is nothing to give up.";
-    }
-    return "The answer is not known to this version.";
 }
 
 }  // namespace entitle

@@ -77,18 +77,6 @@ std::optional<RevocationList> decode(std::string_view payload) {
 
 }  // namespace
 
-std::string_view toString(RevocationKind kind) {
-    switch (kind) {
-        case RevocationKind::revoked:
-            return "revoked";
-        case RevocationKind::suspended:
-            return "suspended";
-        case RevocationKind::reinstated:
-            return "reinstated";
-    }
-    throw std::invalid_argument("a kind of revocation outside of its enumeration");
-}
-
 const Revocation* RevocationList::find(const LicenseId& license) const {
     const auto it = std::lower_bound(entries.begin(), entries.end(), Revocation{license, {}, {}}, byLicense);
     return it == entries.end() || it->license != license ? nullptr : &*it;

@@ -9,21 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "license/contact.h"
 #include "license/license.h"
 #include "license/token.h"
 
 namespace entitle {
-
-enum class RevocationKind : std::uint8_t { revoked, suspended, reinstated };
-std::string_view toString(RevocationKind);  // "revoked", "suspended", "reinstated"
-
-// What the authority last decided about one license. `at`: when, by its own clock.
-struct Revocation {
-    LicenseId license;
-    RevocationKind kind = RevocationKind::revoked;
-    Instant at{};
-    bool operator==(const Revocation&) const = default;
-};
 
 // As many as fit a token of 16 KiB with the longest license ids. An authority with more keeps the latest; a license
 // that is not listed is simply not spoken of.
