@@ -19,6 +19,9 @@ find_package(spdlog CONFIG REQUIRED)
 find_package(fmt CONFIG REQUIRED)
 find_package(tomlplusplus CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
+# Always shared: a hole in either is closed by the system's update.
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS SSL)
+find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 
 # A library by its plain name, or its archive when dependencies are linked statically.
 function(entitle_find_library variable name)

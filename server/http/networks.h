@@ -18,6 +18,8 @@ struct IpAddress {
     bool isV4() const;
     bool isLoopback() const;
     std::string text() const;
+    // The address itself, or its /64: a home or an office has all of that, so it is one party.
+    IpAddress party() const;
     auto operator<=>(const IpAddress&) const = default;
 };
 

@@ -18,7 +18,7 @@ HttpResponse problem(int status, std::string_view code, std::string_view detail)
 // The same, with when to come again.
 HttpResponse problem(int status, std::string_view code, std::string_view detail, std::chrono::seconds retryAfter);
 
-// {type, title, status, code, detail, request_id}: fills the body of a response made by `problem`.
+// Adds request_id to {type, title, status, code, detail}: the session does it to every problem it sends.
 void nameRequest(HttpResponse&, std::string_view requestId);
 
 std::string_view reasonPhrase(int status);  // "Not Found"

@@ -74,6 +74,8 @@ class Router {
   public:
     // Throws std::invalid_argument for a malformed pattern, or two routes that answer the same request.
     explicit Router(std::vector<Route>);
+    Router(const Router&) = delete;  // patterns point into routes_
+    Router& operator=(const Router&) = delete;
 
     struct Match {
         const Route* route = nullptr;

@@ -12,11 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "server/denial.h"
 #include "server/http/access_log.h"
 #include "server/http/limits.h"
 #include "server/http/metrics.h"
 #include "server/http/networks.h"
+#include "server/http/refusal.h"
 #include "server/http/router.h"
 #include "server/http/tls.h"
 
@@ -55,7 +55,7 @@ struct HttpOptions {
 
 // What the server asks of those who know the domain. All but makeWorker may be empty.
 struct HttpHooks {
-    // For each thread of the pools, on that thread, before its first work. Throwing ends `start`.
+    // For each thread of the pools, on that thread, before its first work. What it throws, `start` throws.
     std::function<std::shared_ptr<Worker>()> makeWorker;
     // Whom a bearer token stands for, on a worker. None: 401. Empty: every token is refused.
     std::function<std::optional<Caller>(Worker&, std::string_view token, Instant now)> authenticate;
@@ -69,9 +69,9 @@ struct HttpHooks {
 
 class HttpServer {
   public:
-    // Listens and serves from here on. Denied with words when an address cannot be listened on.
+    // Listens and serves from here on. Refused with words when an address cannot be listened on.
     // `metrics` must outlive it.
-    static Granted<std::unique_ptr<HttpServer>> start(HttpOptions, std::vector<Route>, HttpHooks, HttpClock,
+    static Allowed<std::unique_ptr<HttpServer>> start(HttpOptions, std::vector<Route>, HttpHooks, HttpClock,
                                                       HttpMetrics&);
     // Ends at once: connections are closed, handlers at work are waited for.
     virtual ~HttpServer() = default;
