@@ -80,7 +80,9 @@ std::optional<ClockTrust> decodeClockTrust(std::string_view text) {
         trust.steady = ClockTrust::Steady{reader.instant("steady_wall"), reader.span("steady_ns")};
 
     // The lower bound stands on the newest signed time; a contact of this boot needs a boot to be of.
-    claims.require(trust.signedAt ? trust.anchor >= *trust.signedAt : trust.anchor == Instant{} && !trust.anchoredHere);
+    const auto uptime = std::chrono::duration_cast<Seconds>(trust.uptime);
+    claims.require(trust.signedAt ? plus(trust.anchor, uptime) >= *trust.signedAt
+                                  : trust.anchor == Instant{} && !trust.anchoredHere);
     claims.require(!trust.anchoredHere || !trust.bootId.empty());
     claims.require(!trust.steady || trust.steady->boottime <= trust.boottime);
     if (!claims.good() || encodeClockTrust(trust) != text) return std::nullopt;

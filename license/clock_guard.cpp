@@ -72,6 +72,7 @@ Passed advance(ClockTrust& trust, const Now& now) {
         trust.anchoredHere = false;
         trust.steady.reset();
     }
+    if (id.empty()) trust.anchoredHere = false;  // the next boot could not be told from this one
     trust.uptime = sum(trust.uptime, passed.uptime);
     if (trust.flag != ClockFlag::none) trust.suspected = sum(trust.suspected, passed.uptime);
     trust.bootId = id;
@@ -114,7 +115,8 @@ void raise(ClockTrust& trust, Instant signedAt) {
     trust.anchoredHere = false;
 }
 
-// The flag of the last look stays: it was up, and a clock that is still wrong is no news that asks for one more renewal.
+// The flag of the last look stays: it was up, and a clock that is still wrong is no news that asks for one more
+// renewal.
 void heal(ClockTrust& trust) {
     trust.suspected = nanoseconds{0};
     trust.rewound = false;
@@ -166,7 +168,7 @@ ClockContact contact(const ClockTrust& before, const Now& now, Instant serverTim
     raise(trust, serverTime);
     if (!sentJustNow(trust, sent)) return result;
     heal(trust);
-    trust.anchoredHere = !trust.bootId.empty();  // without an id the next boot could not be told from this one
+    trust.anchoredHere = !trust.bootId.empty();
     result.counted = true;
     return result;
 }

@@ -1,5 +1,5 @@
-// What time is it, when the machine's clock may be wrong, dead or turned back? Judged from what nobody at the machine can
-// turn back: times that the authority signed, and the uptime since. Pure: clocks are read elsewhere.
+// What time is it, when the machine's clock may be wrong, dead or turned back? Judged from what nobody at the machine
+// can turn back: times that the authority signed, and the uptime since. Pure: clocks are read elsewhere.
 //
 //   lower     = newest signed time + uptime since, over all boots (suspend counts)
 //   watermark = highest wall clock that was believable: following a time server, or steady for 6 hours
@@ -20,7 +20,7 @@ namespace entitle {
 enum class ClockFlag : std::uint8_t {
     none = 0,
     rollback = 1,  // more than clockTolerance behind base
-    unset = 2,     // before this program was built, or a year before the newest signed time: a dead battery, no accusation
+    unset = 2,  // before this program was built, or a year before the newest signed time: a dead battery, no accusation
     snapshot = 3,  // boottime ran backwards within one boot: the machine was put back. Until the next contact
 };
 std::string_view toString(ClockFlag);  // "none", "rollback", "unset", "snapshot"
@@ -35,10 +35,10 @@ inline constexpr Seconds defaultClockBudget = std::chrono::hours{72};  // withou
 
 // What is remembered of the clocks, over restarts and boots. Everything in it is persisted (license/clock_claims.h).
 struct ClockTrust {
-    std::optional<Instant> signedAt;       // the newest time the authority signed: an answer's, or a file's iat
-    Instant anchor{};                      // the lower bound when `uptime` was 0; without signedAt nothing
-    std::chrono::nanoseconds uptime{};     // since then, as far as it was looked at
-    bool anchoredHere = false;             // the anchor is a contact of this boot: lower is the time, not only its bound
+    std::optional<Instant> signedAt;    // the newest time the authority signed: an answer's, or a file's iat
+    Instant anchor{};                   // the lower bound when `uptime` was 0; without signedAt nothing
+    std::chrono::nanoseconds uptime{};  // since then, as far as it was looked at
+    bool anchoredHere = false;          // the anchor is a contact of this boot: lower is the time, not only its bound
     std::chrono::nanoseconds suspected{};  // uptime under a flag since the last contact: what the budget has lost
 
     // The last look. A boot id that is empty, or no id at all, is kept as empty.
@@ -98,7 +98,8 @@ inline ClockSent sentAt(const Now& now) {
 }
 
 // A signed answer arrived. It counts as contact (a full budget, no flag from the past, no watermark) if its request was
-// sent in this boot at most clockAnswerWithin ago; a later one may have been held back, and only raises the lower bound.
+// sent in this boot at most clockAnswerWithin ago; a later one may have been held back, and only raises the lower
+// bound.
 struct ClockContact {
     ClockTrust trust;
     bool counted = false;
@@ -108,8 +109,8 @@ ClockContact contact(const ClockTrust&, const Now&, Instant serverTime, const Cl
 // A verified file that was signed at that time was imported. It counts as contact if it is newer than all before.
 ClockContact imported(const ClockTrust&, const Now&, Instant signedAt);
 
-// The earliest wall clock at which forDocuments can reach the moment, if no clock is set until then: what a timer of the
-// wall clock is armed with. nullopt: time alone does not bring it. A flag's budget ends at now.wall + budgetLeft.
+// The earliest wall clock at which forDocuments can reach the moment, if no clock is set until then: what a timer of
+// the wall clock is armed with. nullopt: time alone does not bring it. A flag's budget ends at now.wall + budgetLeft.
 std::optional<Instant> wallWhen(const ClockJudgement&, const Now&, Instant moment);
 
 }  // namespace entitle
