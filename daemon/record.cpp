@@ -54,7 +54,31 @@ std::string_view nameOf(Match match) {
     return "different";
 }
 
-std::string encodePayload(const Record& record) {
+json::object encodeAttempt(const Attempt& attempt) {
+    return json::object{{"operation", toString(attempt.operation)},
+                        {"rid", attempt.rid},
+                        {"license", attempt.license.value},
+                        {"key", attempt.key},
+                        {"token", attempt.token},
+                        {"started_at", seconds(attempt.startedAt)},
+                        {"sent", attempt.sent},
+                        {"failures", attempt.failures},
+                        {"next_attempt", seconds(attempt.nextAttempt)},
+                        {"waiting_until", orNull(attempt.waitingUntil)}};
+}
+
+// What version 2 added to the state: all that passes between this machine and the authority online.
+void encodeOnline(const State& state, json::object& out) {
+    json::array attempts;
+    for (const auto& attempt : state.attempts) attempts.push_back(encodeAttempt(attempt));
+    out["attempts"] = std::move(attempts);
+    out["token"] = state.token;
+    out["renew_at"] = orNull(state.renewAt);
+    out["conflict_at"] = orNull(state.conflictAt);
+    out["revocation_epoch"] = state.revocationEpoch;
+}
+
+std::string encodePayload(const Record& record, std::uint32_t version) {
     json::object state;
     state["pending"] = nullptr;
     if (const auto& pending = record.state.pending) {
@@ -70,13 +94,16 @@ std::string encodePayload(const Record& record) {
                                     {"different_since", orNull(binding.differentSince)}};
     json::array floors;
     for (const auto& floor : record.state.minimumSequence) {
-        floors.push_back(json::object{{"license", floor.license.value}, {"lowest", floor.lowest}});
+        json::object item{{"license", floor.license.value}, {"lowest", floor.lowest}};
+        if (version >= 2) item["issued_from"] = seconds(floor.issuedFrom);
+        floors.push_back(std::move(item));
     }
     state["minimum_sequence"] = std::move(floors);
     state["shrink_at"] = orNull(record.state.shrinkAt);
     state["reported"] = static_cast<int>(record.state.reported);
     const auto& hold = record.state.reportedHold;
     state["reported_hold"] = json::object{{"kept", hold.kept}, {"until", orNull(hold.until)}};
+    if (version >= 2) encodeOnline(record.state, state);
 
     json::object root;
     root["generation"] = record.generation;
@@ -149,7 +176,30 @@ class Reader {
     bool ok_ = true;
 };
 
-std::optional<State> decodeState(const json::value* value) {
+bool decodeAttempts(const json::value* value, std::vector<Attempt>& attempts) {
+    if (!value || !value->is_array() || value->get_array().size() > maxAttempts) return false;
+    for (const auto& item : value->get_array()) {
+        Reader reader(&item);
+        Attempt attempt;
+        const auto operation = operationFrom(reader.text("operation"));
+        reader.require(operation.has_value());
+        attempt.operation = operation.value_or(Operation::renew);
+        attempt.rid = reader.text("rid");
+        attempt.license = LicenseId{reader.text("license")};
+        attempt.key = reader.text("key");
+        attempt.token = reader.text("token");
+        attempt.startedAt = reader.instant("started_at");
+        attempt.sent = reader.number<std::uint32_t>("sent");
+        attempt.failures = reader.number<std::uint32_t>("failures");
+        attempt.nextAttempt = reader.instant("next_attempt");
+        attempt.waitingUntil = reader.instantOrNull("waiting_until");
+        if (!reader.ok()) return false;
+        attempts.push_back(std::move(attempt));
+    }
+    return true;
+}
+
+std::optional<State> decodeState(const json::value* value, std::uint32_t version) {
     Reader reader(value);
     State state;
     if (!reader.isNull("pending")) {
@@ -172,7 +222,10 @@ std::optional<State> decodeState(const json::value* value) {
     if (!floors || !floors->is_array() || floors->get_array().size() > maxSequenceFloors) return std::nullopt;
     for (const auto& value : floors->get_array()) {
         Reader floor(&value);
-        state.minimumSequence.push_back({LicenseId{floor.text("license")}, floor.number<std::uint64_t>("lowest")});
+        SequenceFloor& read = state.minimumSequence.emplace_back();
+        read.license = LicenseId{floor.text("license")};
+        read.lowest = floor.number<std::uint64_t>("lowest");
+        if (version >= 2) read.issuedFrom = floor.instant("issued_from");
         reader.require(floor.ok());
     }
     state.shrinkAt = reader.instantOrNull("shrink_at");
@@ -181,11 +234,18 @@ std::optional<State> decodeState(const json::value* value) {
     state.reportedHold.kept = hold.truth("kept");
     state.reportedHold.until = hold.instantOrNull("until");
     reader.require(hold.ok());
+    if (version >= 2) {
+        reader.require(decodeAttempts(reader.member("attempts"), state.attempts));
+        state.token = reader.text("token");
+        state.renewAt = reader.instantOrNull("renew_at");
+        state.conflictAt = reader.instantOrNull("conflict_at");
+        state.revocationEpoch = reader.number<std::uint64_t>("revocation_epoch");
+    }
     if (!reader.ok()) return std::nullopt;
     return state;
 }
 
-std::optional<Record> decodePayload(std::string_view payload) {
+std::optional<Record> decodePayload(std::string_view payload, std::uint32_t version) {
     json::parse_options options;
     options.max_depth = 6;
     boost::system::error_code error;
@@ -199,14 +259,14 @@ std::optional<Record> decodePayload(std::string_view payload) {
     record.authority = reader.text("authority");
     record.keySetVersion = reader.number<std::uint64_t>("key_set_version");
     record.requestToken = reader.text("request");
-    auto state = decodeState(reader.member("state"));
+    auto state = decodeState(reader.member("state"), version);
     if (!state) return std::nullopt;
     record.state = *std::move(state);
     if (!reader.isNull("last_audit")) {
         record.lastAudit = parseAuditEntry(reader.text("last_audit"));
         reader.require(record.lastAudit.has_value());
     }
-    if (!reader.ok() || encodePayload(record) != payload) return std::nullopt;
+    if (!reader.ok() || encodePayload(record, version) != payload) return std::nullopt;
     return record;
 }
 
@@ -249,7 +309,7 @@ void throw_exception_from_error(RecordError error, const boost::source_location&
 }
 
 std::string encodeRecord(const Record& record) {
-    const auto payload = encodePayload(record);
+    const auto payload = encodePayload(record, recordVersion);
     std::string out(magic);
     putU32(out, recordVersion);
     putU32(out, static_cast<std::uint32_t>(payload.size()));
@@ -268,8 +328,8 @@ boost::system::result<Record, RecordError> decodeRecord(std::string_view bytes) 
     const auto covered = bytes.substr(0, headBytes + length);
     if (checksum(covered) != bytes.substr(covered.size())) return RecordError::badChecksum;
     if (version > recordVersion) return RecordError::newerVersion;
-    if (version != recordVersion) return RecordError::badForm;
-    auto record = decodePayload(covered.substr(headBytes));
+    if (version == 0) return RecordError::badForm;
+    auto record = decodePayload(covered.substr(headBytes), version);
     if (!record) return RecordError::badForm;
     return *std::move(record);
 }

@@ -2,7 +2,7 @@
 //
 // Byte form, all integers little endian:
 //   8 bytes  magic "ENTSTATE"
-//   u32      version, 1
+//   u32      version, 2; 1 is still read: it knew nothing of the authority online
 //   u32      length of the payload, at most 1 MiB
 //   payload  canonical JSON: members in fixed order, no white space; parsed strictly, encoded again and compared
 //   32 bytes BLAKE2b-256 of everything before it
@@ -20,7 +20,7 @@
 
 namespace entitle {
 
-inline constexpr std::uint32_t recordVersion = 1;
+inline constexpr std::uint32_t recordVersion = 2;
 inline constexpr std::size_t maxRecordBytes = 1024 * 1024 + 48;
 
 struct Record {

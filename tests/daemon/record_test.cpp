@@ -78,8 +78,23 @@ TEST(Record, AnyRecordOfAnyNumbersAndTextsComesBack) {
         record.state.reported = static_cast<Standing>(*rc::gen::inRange(0, 9));
         const auto floors = *rc::gen::inRange<std::size_t>(0, maxSequenceFloors + 1);
         for (std::size_t i = 0; i < floors; ++i) {
-            record.state.minimumSequence.push_back({LicenseId{text()}, *rc::gen::arbitrary<std::uint64_t>()});
+            record.state.minimumSequence.push_back({LicenseId{text()}, *rc::gen::arbitrary<std::uint64_t>(), when()});
         }
+        for (auto i = *rc::gen::inRange<std::size_t>(0, maxAttempts + 1); i > 0; --i) {
+            Attempt attempt;
+            attempt.operation = *rc::gen::element(Operation::activate, Operation::renew, Operation::deactivate,
+                                                  Operation::reenrol, Operation::wait);
+            attempt.rid = text();
+            attempt.key = text();
+            attempt.sent = *rc::gen::arbitrary<std::uint32_t>();
+            attempt.nextAttempt = when();
+            if (*rc::gen::arbitrary<bool>()) attempt.waitingUntil = when();
+            record.state.attempts.push_back(attempt);
+        }
+        record.state.token = text();
+        if (*rc::gen::arbitrary<bool>()) record.state.renewAt = when();
+        if (*rc::gen::arbitrary<bool>()) record.state.conflictAt = when();
+        record.state.revocationEpoch = *rc::gen::arbitrary<std::uint64_t>();
         const auto decoded = decodeRecord(encodeRecord(record));
         RC_ASSERT(decoded.has_value());
         RC_ASSERT(*decoded == record);
@@ -105,6 +120,29 @@ TEST(Record, EveryTruncationAndAnyTailIsNoticed) {
     }
     EXPECT_EQ(errorOf(bytes + "x"), RecordError::truncated);
     EXPECT_EQ(errorOf(bytes + bytes), RecordError::truncated);
+}
+
+// As the first release wrote it. Whoever upgrades keeps the license, and loses nothing but what did not exist.
+TEST(Record, OneOfVersionOneIsReadAndWrittenAnew) {
+    const std::string old =
+        R"({"generation":3,"document":"v4.public.d","key_set":"v4.public.k","authority":"acme","key_set_version":7,)"
+        R"("request":"v4.public.r","state":{"pending":{"nonce":"n","issued_at":1790000001},"ended":null,)"
+        R"("binding":{"match":"drift","drift_since":1790000003,"different_since":null},)"
+        R"("minimum_sequence":[{"license":"lic_aaaaaaaaaaaaaaaa","lowest":5}],"shrink_at":null,"reported":2,)"
+        R"("reported_hold":{"kept":false,"until":null}},"last_audit":null})";
+    const auto record = decodeRecord(framed(old, 1));
+    ASSERT_TRUE(record.has_value());
+    EXPECT_EQ(record->documentToken, "v4.public.d");
+    EXPECT_EQ(record->state.minimumSequence,
+              (std::vector<SequenceFloor>{{LicenseId{"lic_aaaaaaaaaaaaaaaa"}, 5, Instant{}}}));
+    EXPECT_EQ(record->state.reported, Standing::grace);
+    EXPECT_TRUE(record->state.attempts.empty());
+    const auto anew = encodeRecord(*record);
+    EXPECT_EQ(anew[8], static_cast<char>(recordVersion));
+    EXPECT_EQ(decodeRecord(anew).value(), *record);
+    // Each version has its own spelling.
+    EXPECT_EQ(errorOf(framed(old, 2)), RecordError::badForm);
+    EXPECT_EQ(errorOf(framed(payloadOf(anew), 1)), RecordError::badForm);
 }
 
 TEST(Record, OneOfANewerVersionIsToldFromADamagedOne) {

@@ -17,8 +17,15 @@ inline Record sampleRecord(std::uint64_t number) {
     record.state.pending = PendingRequest{"nonce-" + std::to_string(number), at(1)};
     record.state.ended = Ended{Standing::suspended, at(2)};
     record.state.binding = {Match::drift, at(3), at(4)};
-    record.state.minimumSequence = {{LicenseId{"lic_aaaaaaaaaaaaaaaa"}, number},
-                                    {LicenseId{"lic_bbbbbbbbbbbbbbbb"}, UINT64_MAX}};
+    record.state.minimumSequence = {{LicenseId{"lic_aaaaaaaaaaaaaaaa"}, number, at(8)},
+                                    {LicenseId{"lic_bbbbbbbbbbbbbbbb"}, UINT64_MAX, {}}};
+    record.state.attempts = {{Operation::renew, "rid-1", LicenseId{"lic_aaaaaaaaaaaaaaaa"}, "", "token-1", at(9), 2, 1,
+                              at(10), std::nullopt},
+                             {Operation::activate, "rid-2", {}, "CO-KEY", "", at(11), 1, 0, at(12), at(13)}};
+    record.state.token = "token-1";
+    record.state.renewAt = at(14);
+    record.state.conflictAt = at(15);
+    record.state.revocationEpoch = 16;
     record.state.shrinkAt = at(5);
     record.state.reported = Standing::grace;
     record.state.reportedHold = {true, at(6)};

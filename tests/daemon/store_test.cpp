@@ -355,7 +355,7 @@ TEST(Store, AStateOfANewerEntitledIsRefusedAndLeftAlone) {
     const TemporaryDirectory place;
     saveFrom(place, 1, 2);
     auto newer = encodeRecord(sampleRecord(3));
-    newer[8] = 2;
+    newer[8] = static_cast<char>(recordVersion + 1);
     crypto_generichash(reinterpret_cast<unsigned char*>(newer.data() + newer.size() - 32), 32,
                        reinterpret_cast<const unsigned char*>(newer.data()), newer.size() - 32, nullptr, 0);
     writeFile(place / "state", newer);
