@@ -232,20 +232,22 @@ void Connection::examine(Parsed& parsed) {
 
 asio::awaitable<Connection::Read> Connection::readBody(Parsed& parsed) {
     auto& parser = *parsed.parser;
-    for (bool late = false; !parser.is_done();) {
+    parser.eager(true);
+    for (bool late = false, starved = false; !parser.is_done();) {
         error_code error;
-        if (buffer_.size() > 0 || late) {
+        if (!starved && buffer_.size() > 0) {
             buffer_.consume(parser.put(buffer_.data(), error));
-            if (error == http::error::need_more) error = {};
-            if (error) {
+            starved = error == http::error::need_more;
+            if (error && !starved) {
                 const auto wrong = malformed(error);
                 parsed.refuse(wrong.status, wrong.code, wrong.detail);
                 co_return Read::refused;
             }
-            if (parser.is_done()) break;
+            continue;
         }
         if (!std::exchange(late, true)) within(around_.options.bodyTime);
         error = co_await readMore(around_.options.headBytes);
+        starved = false;
         if (expired_) {
             parsed.refuse(408, "request-timeout", "The body took too long to arrive.");
             co_return Read::refused;
