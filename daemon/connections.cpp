@@ -70,9 +70,11 @@ void Connections::serve(Door door, Accepted accepted) {
     capnp::Capability::Client bootstrap =
         door == Door::admin ? capnp::Capability::Client(makeAdminServer(session, [this] { return metrics(); }))
                             : capnp::Capability::Client(makeQueryServer(session));
-    open->connection.emplace(loop_, std::move(accepted.socket), wireLimits(limits_),
-                             Connection::Serving{kj::mv(bootstrap), budgetOf(uid)},
-                             [this, number](CloseReason why) { closed(number, why); });
+    open->connection.emplace(
+        loop_, std::move(accepted.socket), wireLimits(limits_),
+        Connection::Serving{kj::mv(bootstrap), budgetOf(uid),
+                            door == Door::query ? quickQueries(daemon_) : std::vector<QuickMethod>()},
+        [this, number](CloseReason why) { closed(number, why); });
     open_.emplace(number, std::move(open));
 }
 

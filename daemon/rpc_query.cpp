@@ -79,6 +79,10 @@ class SubscriptionServer final : public wire::Subscription::Server, public Chang
     kj::TaskSet calls_;  // last: a dying call must not see the rest gone
 };
 
+const Verdict& checked(Daemon& daemon, wire::Entitled::CheckParams::Reader params) {
+    return daemon.check(view(params.getFeature()));
+}
+
 class QueryServer final : public wire::Entitled::Server {
   public:
     explicit QueryServer(std::shared_ptr<Session> session) : session_(std::move(session)) {}
@@ -89,7 +93,7 @@ class QueryServer final : public wire::Entitled::Server {
 
     kj::Promise<void> check(CheckContext context) override {
         return guarded("check", [&] {
-            const Verdict& verdict = daemon().check(view(context.getParams().getFeature()));
+            const Verdict& verdict = checked(daemon(), context.getParams());
             capnp::MessageSize size{8 + verdict.message.size() / sizeof(capnp::word), 0};
             fill(context.getResults(size).initVerdict(), verdict);
         });
@@ -197,6 +201,15 @@ class QueryServer final : public wire::Entitled::Server {
 
 wire::Entitled::Client makeQueryServer(std::shared_ptr<Session> session) {
     return kj::heap<QueryServer>(std::move(session));
+}
+
+std::vector<QuickMethod> quickQueries(Daemon& daemon) {
+    constexpr std::uint16_t check = 1;  // its ordinal in the schema
+    return {{capnp::typeId<wire::Entitled>(), check,
+             [&daemon](capnp::AnyPointer::Reader params, capnp::AnyPointer::Builder results) {
+                 const Verdict& verdict = checked(daemon, params.getAs<wire::Entitled::CheckParams>());
+                 fill(results.initAs<wire::Entitled::CheckResults>().initVerdict(), verdict);
+             }}};
 }
 
 }  // namespace entitle

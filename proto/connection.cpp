@@ -34,8 +34,10 @@ void Connection::Parts::start(std::unique_ptr<ByteStream> bytes, const WireLimit
     capnp::ReaderOptions options;
     options.traversalLimitInWords = limits.traversalWords;
     options.nestingLimit = limits.nesting;
-    stream.emplace(loop, std::move(bytes), limits, serving ? serving->budget : nullptr,
-                   [this](CloseReason reason) { closeSoon(reason); });
+    stream.emplace(
+        loop, std::move(bytes), limits, serving ? serving->budget : nullptr,
+        [this](CloseReason reason) { closeSoon(reason); },
+        serving ? std::move(serving->quick) : std::vector<QuickMethod>());
     network.emplace(*stream, side, options);
     if (serving) {
         rpc.emplace(capnp::makeRpcServer(*network, kj::mv(serving->bootstrap)));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <capnp/capability.h>
 
@@ -30,6 +31,7 @@ class Connection {
     struct Serving {
         capnp::Capability::Client bootstrap;
         std::shared_ptr<Budget> budget = nullptr;  // what the peer makes us hold; null: counted nowhere
+        std::vector<QuickMethod> quick = {};       // of the bootstrap's methods; see proto/shortcut.h
     };
 
     // A daemon's end. `stream`: a connected Asio stream of loop.context().

@@ -10,6 +10,18 @@
 
 namespace entitle {
 
+namespace {
+
+kj::ArrayPtr<const capnp::word> segmentOf(const std::byte* frame, std::uint32_t segments, std::uint32_t headerBytes,
+                                          capnp::uint id) {
+    if (id >= segments) return nullptr;
+    const std::byte* at = frame + headerBytes;
+    for (capnp::uint i = 0; i < id; ++i) at += std::size_t{segmentWords(frame, i)} * wordBytes;
+    return kj::arrayPtr(reinterpret_cast<const capnp::word*>(at), segmentWords(frame, id));
+}
+
+}  // namespace
+
 static_assert(sizeof(InboundMessage) % wordBytes == 0 && alignof(InboundMessage) >= wordBytes, "words are aligned");
 
 class InboundMessage::Disposer final : public kj::Disposer {
@@ -44,10 +56,11 @@ kj::Own<InboundMessage> InboundMessage::make(std::span<const std::byte> bytes, c
 }
 
 kj::ArrayPtr<const capnp::word> InboundMessage::getSegment(capnp::uint id) {
-    if (id >= segments_) return nullptr;
-    const std::byte* at = frame() + headerBytes_;
-    for (capnp::uint i = 0; i < id; ++i) at += std::size_t{segmentWords(frame(), i)} * wordBytes;
-    return kj::arrayPtr(reinterpret_cast<const capnp::word*>(at), segmentWords(frame(), id));
+    return segmentOf(frame(), segments_, headerBytes_, id);
+}
+
+kj::ArrayPtr<const capnp::word> FrameReader::getSegment(capnp::uint id) {
+    return segmentOf(bytes_, frame_.segments, frame_.headerBytes, id);
 }
 
 InboundBuffer::InboundBuffer(const WireLimits& limits, std::shared_ptr<Budget> budget)
@@ -124,8 +137,8 @@ OpenQuestions::Kind OpenQuestions::count(capnp::MessageReader& message) {
                 return Kind::other;
         }
         const auto at = std::lower_bound(ids_.begin(), ids_.end(), id);
-        // An id in use is a broken rule that libcapnp reports to the peer.
-        if (at == ids_.end() || *at != id) ids_.insert(at, id);
+        if (at != ids_.end() && *at == id) return Kind::reopens;
+        ids_.insert(at, id);
         return Kind::opens;
     } catch (const kj::Exception&) {
         return Kind::malformed;

@@ -53,6 +53,19 @@ class InboundBuffer {
     Charge charge_;        // of the capacity beyond idleBytes
 };
 
+// A whole frame, read where it lies: `bytes` must not move meanwhile.
+class FrameReader final : public capnp::MessageReader {
+  public:
+    FrameReader(const std::byte* bytes, const Frame& frame, capnp::ReaderOptions options)
+        : capnp::MessageReader(options), bytes_(bytes), frame_(frame) {}
+    ~FrameReader() noexcept(false) {}
+    kj::ArrayPtr<const capnp::word> getSegment(capnp::uint id) override;
+
+  private:
+    const std::byte* const bytes_;
+    const Frame& frame_;
+};
+
 // A message in memory of its own: the reader, its words, and what the RPC system wants to see, in one allocation.
 class InboundMessage final : public capnp::MessageReader, public capnp::IncomingRpcMessage {
   public:
@@ -82,7 +95,14 @@ class InboundMessage final : public capnp::MessageReader, public capnp::Incoming
 // nor backlog bounds these: an answer is kept until its Finish.
 class OpenQuestions {
   public:
-    enum class Kind : std::uint8_t { other, opens, finishes, abort, malformed };
+    enum class Kind : std::uint8_t {
+        other,
+        opens,
+        reopens,  // with the id of an open question, which breaks a rule
+        finishes,
+        abort,
+        malformed,
+    };
     // Counts one message of the peer's.
     Kind count(capnp::MessageReader&);
     std::size_t size() const { return ids_.size(); }

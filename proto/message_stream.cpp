@@ -86,7 +86,7 @@ class WireState final : public KjLoop::BeforeSleep {
     };
 
     WireState(KjLoop& loop, std::unique_ptr<ByteStream> stream, const WireLimits& limits,
-              std::shared_ptr<Budget> budget, MessageStream::OnEnd onEnd)
+              std::shared_ptr<Budget> budget, MessageStream::OnEnd onEnd, std::vector<QuickMethod> quick)
         : loop_(loop),
           stream_(std::move(stream)),
           limits_(limits),
@@ -94,6 +94,7 @@ class WireState final : public KjLoop::BeforeSleep {
           onEnd_(std::move(onEnd)),
           in_(limits_, budget_),
           backlogCharge_(budget_) {
+        if (!quick.empty()) shortcut_.emplace(std::move(quick));
         loop_.callBeforeSleep(*this);  // for the first read
     }
 
@@ -120,6 +121,7 @@ class WireState final : public KjLoop::BeforeSleep {
 
   private:
     Next next(const capnp::ReaderOptions&);
+    bool admit(const Frame&, const capnp::ReaderOptions&);
     void deliver();
     void end(CloseReason);
     bool endedOrderly() const { return *ended_ == CloseReason::peerClosed || *ended_ == CloseReason::local; }
@@ -136,6 +138,7 @@ class WireState final : public KjLoop::BeforeSleep {
 
     InboundBuffer in_;
     OpenQuestions open_;
+    std::optional<Shortcut> shortcut_;
     capnp::ReaderOptions options_;
     Waiting* waiting_ = nullptr;
     std::optional<CloseReason> ended_;
@@ -190,29 +193,50 @@ kj::Promise<Form> WireState::read(const capnp::ReaderOptions& options) {
 
 WireState::Next WireState::next(const capnp::ReaderOptions& options) {
     Next result;
-    if (!ended_ && gateOpen()) {
+    while (!ended_ && gateOpen() && result.message.get() == nullptr) {
         const Frame frame = in_.next();
         if (frame.state == Frame::State::bad) {
             end(CloseReason::badFrame);
         } else if (frame.state == Frame::State::known && frame.bytes <= in_.size()) {
-            result.message = InboundMessage::make({in_.data(), in_.size()}, frame, options, budget_);
-            in_.consume(frame.bytes);
-            if (result.message.get() == nullptr) {
-                end(CloseReason::overBudget);
-            } else {
-                sawMessage_ = true;
-                const OpenQuestions::Kind kind = open_.count(*result.message);
-                if (kind == OpenQuestions::Kind::malformed) end(CloseReason::badMessage);
-                if (kind == OpenQuestions::Kind::abort) peerAborted_ = true;
-                if (open_.size() > limits_.maxOpenQuestions) end(CloseReason::tooManyQuestions);
-                if (ended_) result.message = {};
+            if (admit(frame, options)) {
+                result.message = InboundMessage::make({in_.data(), in_.size()}, frame, options, budget_);
+                if (result.message.get() == nullptr) end(CloseReason::overBudget);
             }
-        } else if (endOfFile_) {
-            end(in_.size() == 0 ? CloseReason::peerClosed : CloseReason::badFrame);
+            in_.consume(frame.bytes);
+        } else {
+            if (endOfFile_) end(in_.size() == 0 ? CloseReason::peerClosed : CloseReason::badFrame);
+            break;
         }
     }
     result.ended = ended_.has_value();
     return result;
+}
+
+// Counts the first message, and answers it if it can be answered here. Whether the RPC system is to see it.
+bool WireState::admit(const Frame& frame, const capnp::ReaderOptions& options) {
+    sawMessage_ = true;
+    FrameReader message(in_.data(), frame, options);
+    const OpenQuestions::Kind kind = open_.count(message);
+    if (kind == OpenQuestions::Kind::malformed || kind == OpenQuestions::Kind::reopens) end(CloseReason::badMessage);
+    if (kind == OpenQuestions::Kind::abort) peerAborted_ = true;
+    if (open_.size() > limits_.maxOpenQuestions) end(CloseReason::tooManyQuestions);
+    if (ended_ || !shortcut_) return !ended_;
+
+    capnp::word space[64] = {};  // enough for a verdict and its sentence
+    capnp::MallocMessageBuilder answer(kj::arrayPtr(space, 64));
+    switch (shortcut_->receive(message, answer)) {
+        case Shortcut::Outcome::passed:
+            return true;
+        case Shortcut::Outcome::answered:
+            write(answer.getSegmentsForOutput());
+            return false;
+        case Shortcut::Outcome::finished:
+            return false;
+        case Shortcut::Outcome::broken:
+            break;
+    }
+    end(CloseReason::badMessage);
+    return false;
 }
 
 void WireState::deliver() {
@@ -253,6 +277,10 @@ void WireState::startRead() {
 
 void WireState::write(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
     if (writeBroken_ || !stream_) return;
+    if (shortcut_ && shortcut_->watching()) {
+        capnp::SegmentArrayMessageReader message(segments);
+        shortcut_->sent(message);
+    }
     const auto append = [this](const void* data, std::size_t size) {
         const auto* bytes = static_cast<const std::byte*>(data);
         out_.insert(out_.end(), bytes, bytes + size);
@@ -374,11 +402,12 @@ void WireState::close(CloseReason reason) {
 void WireState::abandon() {
     close(CloseReason::local);
     KJ_IREQUIRE(waiting_ == nullptr);
+    shortcut_.reset();  // its methods use what our owner owns; we may live on until the system is done with us
 }
 
 MessageStream::MessageStream(KjLoop& loop, std::unique_ptr<ByteStream> stream, const WireLimits& limits,
-                             std::shared_ptr<Budget> budget, OnEnd onEnd)
-    : state_(new WireState(loop, std::move(stream), limits, std::move(budget), std::move(onEnd))) {}
+                             std::shared_ptr<Budget> budget, OnEnd onEnd, std::vector<QuickMethod> quick)
+    : state_(new WireState(loop, std::move(stream), limits, std::move(budget), std::move(onEnd), std::move(quick))) {}
 
 MessageStream::~MessageStream() noexcept(false) {
     state_->abandon();

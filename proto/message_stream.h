@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -19,6 +20,7 @@
 #include "proto/kj_on_asio.h"
 #include "proto/limits.h"
 #include "proto/operation_memory.h"
+#include "proto/shortcut.h"
 
 namespace entitle {
 
@@ -119,7 +121,9 @@ class MessageStream final : public capnp::MessageStream {
     // destroy the stream: post that.
     using OnEnd = std::function<void(CloseReason)>;
 
-    MessageStream(KjLoop&, std::unique_ptr<ByteStream>, const WireLimits&, std::shared_ptr<Budget>, OnEnd);
+    // Calls of `quick` methods are answered here, provided that the RPC system's bootstrap capability has them.
+    MessageStream(KjLoop&, std::unique_ptr<ByteStream>, const WireLimits&, std::shared_ptr<Budget>, OnEnd,
+                  std::vector<QuickMethod> quick = {});
     ~MessageStream() noexcept(false);
 
     // The next message; null at the end of the stream. One at a time.

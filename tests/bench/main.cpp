@@ -42,10 +42,11 @@ void measureTransport(const Scale& scale, Report& report) {
     const auto many = [&](wire::Entitled::Client& client, kj::WaitScope& scope) {
         return askPipelined(client, scope, scale.pipelined, 64);
     };
-    std::vector<double> raw, ours, stock, oursRate, stockRate, gain;
+    std::vector<double> raw, ours, rpc, stock, oursRate, stockRate, gain;
     for (std::size_t i = 0; i < scale.rounds; ++i) {
         raw.push_back(rawPingPong(scale.calls));
         ours.push_back(over(checkServerOnOurs, talkOurs, once) / raw.back());
+        rpc.push_back(over(rpcServerOnOurs, talkOurs, once) / raw.back());
         stock.push_back(over(checkServerOnKj, talkOverKj, once) / raw.back());
         oursRate.push_back(over(checkServerOnOurs, talkOurs, many));
         stockRate.push_back(over(checkServerOnKj, talkOverKj, many));
@@ -57,6 +58,7 @@ void measureTransport(const Scale& scale, Report& report) {
     plain("raw", "raw ping-pong of 64 bytes, p50", median(raw) / 1e3, "µs");
     report.add({"wire_check", "check over our transport alone, p50", median(ours), "x raw", Row::Bound::atMost, 1.8, "",
                 false});
+    plain("rpc_check", "check over our transport, through the RPC system, p50", median(rpc), "x raw");
     plain("kj_check", "check over Cap'n Proto's own transport, p50", median(stock), "x raw");
     plain("wire_rate", "our transport, 64 in flight", median(oursRate), "calls/s");
     plain("kj_rate", "Cap'n Proto's own, 64 in flight", median(stockRate), "calls/s");

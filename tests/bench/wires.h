@@ -14,7 +14,8 @@ double rawPingPong(std::size_t times);
 // A client of the daemon's interface, and the scope to wait in.
 using Talk = std::function<void(wire::Entitled::Client, kj::WaitScope&)>;
 
-void checkServerOnOurs(int fd);                    // serves until the peer goes: proto/, over Asio
+void checkServerOnOurs(int fd);                    // serves until the peer goes: proto/, over Asio, as the daemon does
+void rpcServerOnOurs(int fd);                      // the same, with every call through the RPC system
 void checkServerOnKj(int fd);                      // serves until the peer goes: Cap'n Proto's own transport and loop
 void talkOverOurs(int fd, const Talk&);            // closes fd
 void talkOverOurs(const char* path, const Talk&);  // connects to a daemon

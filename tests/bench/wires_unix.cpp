@@ -26,16 +26,31 @@ class CheckServer final : public wire::Entitled::Server {
     CheckServer() : catalogue_(builtinCatalogue()), entitlements_(evaluate(State{}, catalogue_, Now{})) {}
 
     kj::Promise<void> check(CheckContext context) override {
-        const auto name = context.getParams().getFeature();
-        const Verdict verdict = entitle::check(entitlements_, catalogue_, {name.begin(), name.size()});
-        auto out = context.getResults(capnp::MessageSize{8 + verdict.message.size() / 8, 0}).initVerdict();
-        out.setAllowed(verdict.allowed);
-        out.setReason(static_cast<wire::Reason>(verdict.reason));
-        if (!verdict.message.empty()) out.setMessage(verdict.message.c_str());
+        const Verdict verdict = judge(context.getParams());
+        fill(context.getResults(capnp::MessageSize{8 + verdict.message.size() / 8, 0}).initVerdict(), verdict);
         return kj::READY_NOW;
     }
 
+    // `check` without the RPC system, as the daemon answers it. For as long as the server lives.
+    std::vector<QuickMethod> quick() const {
+        return {{capnp::typeId<wire::Entitled>(), 1,
+                 [this](capnp::AnyPointer::Reader params, capnp::AnyPointer::Builder results) {
+                     fill(results.initAs<wire::Entitled::CheckResults>().initVerdict(),
+                          judge(params.getAs<wire::Entitled::CheckParams>()));
+                 }}};
+    }
+
   private:
+    Verdict judge(wire::Entitled::CheckParams::Reader params) const {
+        const auto name = params.getFeature();
+        return entitle::check(entitlements_, catalogue_, {name.begin(), name.size()});
+    }
+    static void fill(wire::Verdict::Builder out, const Verdict& verdict) {
+        out.setAllowed(verdict.allowed);
+        out.setReason(static_cast<wire::Reason>(verdict.reason));
+        if (!verdict.message.empty()) out.setMessage(verdict.message.c_str());
+    }
+
     Catalogue catalogue_;
     Entitlements entitlements_;
 };
@@ -65,12 +80,27 @@ double rawPingPong(std::size_t times) {
     return nanos;
 }
 
-void checkServerOnOurs(int fd) {
+namespace {
+
+void serveOnOurs(int fd, bool quickly) {
     boost::asio::io_context context(oneIoThread);
     KjLoop loop(context);
+    auto server = kj::heap<CheckServer>();
+    auto quick = quickly ? server->quick() : std::vector<QuickMethod>();
     Connection connection(loop, Local::socket(context, Local(), fd), WireLimits{},
-                          Connection::Serving{kj::heap<CheckServer>()}, [&](CloseReason) { context.stop(); });
+                          Connection::Serving{kj::mv(server), nullptr, std::move(quick)},
+                          [&](CloseReason) { context.stop(); });
     loop.run();
+}
+
+}  // namespace
+
+void checkServerOnOurs(int fd) {
+    serveOnOurs(fd, true);
+}
+
+void rpcServerOnOurs(int fd) {
+    serveOnOurs(fd, false);
 }
 
 void checkServerOnKj(int fd) {

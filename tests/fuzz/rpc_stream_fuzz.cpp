@@ -26,7 +26,7 @@ void arrive(KjLoop& loop, Socket& socket, const Bytes& bytes, std::size_t piece)
 void atTheDaemon(KjLoop& loop, const Bytes& bytes, std::size_t piece) {
     const auto budget = std::make_shared<Budget>(1 << 20);
     {
-        Served served(loop, WireLimits{}, budget);
+        Served served(loop, WireLimits{}, budget, true);
         arrive(loop, served.peer, bytes, piece);
         readSome(loop, served.peer);
         require(served.closed || served.connection->openQuestions() <= WireLimits{}.maxOpenQuestions);

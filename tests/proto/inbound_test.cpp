@@ -119,6 +119,15 @@ TEST(OpenQuestions, AreBootstrapsAndCallsWithoutFinish) {
     EXPECT_EQ(open.size(), 2u);
 }
 
+TEST(OpenQuestions, AnIdIsFreeAgainAfterItsFinish) {
+    OpenQuestions open;
+    EXPECT_EQ(count(open, test::checkMessage(1, "a")), OpenQuestions::Kind::opens);
+    EXPECT_EQ(count(open, test::bootstrapMessage(1)), OpenQuestions::Kind::reopens);
+    EXPECT_EQ(open.size(), 1u);
+    count(open, test::finishMessage(1));
+    EXPECT_EQ(count(open, test::checkMessage(1, "a")), OpenQuestions::Kind::opens);
+}
+
 TEST(OpenQuestions, AFinishSentTwiceHidesNothing) {
     OpenQuestions open;
     count(open, test::checkMessage(1, "a"));

@@ -11,13 +11,6 @@
 namespace entitle::test {
 namespace {
 
-Bytes flat(capnp::MessageBuilder& message) {
-    const auto words = capnp::messageToFlatArray(message);
-    const auto bytes = words.asBytes();
-    const auto* begin = reinterpret_cast<const std::byte*>(bytes.begin());
-    return Bytes(begin, begin + bytes.size());
-}
-
 capnp::rpc::Call::Builder initCall(capnp::MessageBuilder& message, std::uint32_t question, std::uint16_t method) {
     auto call = message.initRoot<capnp::rpc::Message>().initCall();
     call.setQuestionId(question);
@@ -28,6 +21,13 @@ capnp::rpc::Call::Builder initCall(capnp::MessageBuilder& message, std::uint32_t
 }
 
 }  // namespace
+
+Bytes flat(capnp::MessageBuilder& message) {
+    const auto words = capnp::messageToFlatArray(message);
+    const auto bytes = words.asBytes();
+    const auto* begin = reinterpret_cast<const std::byte*>(bytes.begin());
+    return Bytes(begin, begin + bytes.size());
+}
 
 kj::Promise<bool> check(wire::Entitled::Client client, const std::string& feature) {
     auto request = client.checkRequest();

@@ -36,7 +36,8 @@ inline constexpr bool sanitized = false;
 class FakeDaemon final : public wire::Entitled::Server {
   public:
     struct Seen {
-        std::uint64_t calls = 0;
+        std::uint64_t calls = 0;               // of check
+        std::uint64_t quick = 0;               // of those, answered without the RPC system
         std::deque<std::string> lastFeatures;  // the latest 1,000
         kj::Vector<wire::Observer::Client> observers;
         kj::Vector<kj::Own<kj::PromiseFulfiller<void>>> held;
@@ -47,18 +48,16 @@ class FakeDaemon final : public wire::Entitled::Server {
     ~FakeDaemon() noexcept(false) { seen_->destroyed = true; }
 
     kj::Promise<void> check(CheckContext context) override {
-        const auto feature = context.getParams().getFeature();
-        ++seen_->calls;
-        seen_->lastFeatures.emplace_back(feature.cStr());
-        if (seen_->lastFeatures.size() > 1'000) seen_->lastFeatures.pop_front();
-        auto verdict = context.initResults().initVerdict();
-        verdict.setAllowed(feature == "live_trading");
-        if (seen_->answerBytes == 0) {
-            verdict.setMessage(feature);
-        } else {
-            verdict.setMessage(std::string(seen_->answerBytes, 'x').c_str());
-        }
+        judge(*seen_, context.getParams(), context.initResults());
         return kj::READY_NOW;
+    }
+    static std::vector<QuickMethod> quick(std::shared_ptr<Seen> seen) {
+        return {{capnp::typeId<wire::Entitled>(), 1,
+                 [seen = std::move(seen)](capnp::AnyPointer::Reader params, capnp::AnyPointer::Builder results) {
+                     judge(*seen, params.getAs<wire::Entitled::CheckParams>(),
+                           results.initAs<wire::Entitled::CheckResults>());
+                     ++seen->quick;
+                 }}};
     }
     kj::Promise<void> status(StatusContext context) override {
         auto gate = kj::newPromiseAndFulfiller<void>();
@@ -71,23 +70,42 @@ class FakeDaemon final : public wire::Entitled::Server {
     }
 
   private:
+    static void judge(Seen& seen, wire::Entitled::CheckParams::Reader params,
+                      wire::Entitled::CheckResults::Builder results) {
+        const auto feature = params.getFeature();
+        ++seen.calls;
+        seen.lastFeatures.emplace_back(feature.cStr());
+        if (seen.lastFeatures.size() > 1'000) seen.lastFeatures.pop_front();
+        auto verdict = results.initVerdict();
+        verdict.setAllowed(feature == "live_trading");
+        if (seen.answerBytes == 0) {
+            verdict.setMessage(feature);
+        } else {
+            verdict.setMessage(std::string(seen.answerBytes, 'x').c_str());
+        }
+    }
+
     std::shared_ptr<Seen> seen_;
 };
 
 // A serving connection, and the other end of its socket pair for the test.
 class Served {
   public:
-    explicit Served(KjLoop& loop, WireLimits limits = WireLimits{}, std::shared_ptr<Budget> budget = nullptr)
+    // `quickly`: check is a quick method.
+    explicit Served(KjLoop& loop, WireLimits limits = WireLimits{}, std::shared_ptr<Budget> budget = nullptr,
+                    bool quickly = false)
         : peer(loop.context()), closing_(kj::newPromiseAndFulfiller<CloseReason>()) {
         Socket ours(loop.context());
         boost::asio::local::connect_pair(ours, peer);
-        connection = std::make_unique<Connection>(loop, std::move(ours), limits,
-                                                  Connection::Serving{kj::heap<FakeDaemon>(seen), std::move(budget)},
-                                                  [this](CloseReason why) {
-                                                      closed = why;
-                                                      connection.reset();
-                                                      closing_.fulfiller->fulfill(kj::mv(why));
-                                                  });
+        connection = std::make_unique<Connection>(
+            loop, std::move(ours), limits,
+            Connection::Serving{kj::heap<FakeDaemon>(seen), std::move(budget),
+                                quickly ? FakeDaemon::quick(seen) : std::vector<QuickMethod>()},
+            [this](CloseReason why) {
+                closed = why;
+                connection.reset();
+                closing_.fulfiller->fulfill(kj::mv(why));
+            });
     }
     ~Served() noexcept {}  // KJ's destructors may throw; a fixture's may not
 
@@ -111,6 +129,7 @@ Bytes checkMessage(std::uint32_t question, const std::string& feature);
 Bytes statusMessage(std::uint32_t question);
 Bytes finishMessage(std::uint32_t question);
 Bytes abortMessage();
+Bytes flat(capnp::MessageBuilder&);  // any other
 Bytes operator+(Bytes left, const Bytes& right);
 
 // Sends, serving the loop whenever the socket is full, until all is sent, the other side has closed or it takes nothing
