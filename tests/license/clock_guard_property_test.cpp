@@ -186,6 +186,36 @@ TEST(ClockGuardProperty, AnyHistoryKeepsTheBoundsOfLowerTimeBudgetAndContact) {
     EXPECT_GT(contacts, histories / 4);
 }
 
+TEST(ClockGuardProperty, LowerBoundNeverDecreasesWhateverServersAndFilesSay) {
+    Chance chance(seedOf("wrong servers"));
+    for (int history = 0; history < histories / 10 && !HasFatalFailure(); ++history) {
+        Witness witness(utc("2026-11-22T12:00:00Z"));
+        MachineClock& machine = witness.machine;
+        for (int event = 0; event < 30; ++event) {
+            const Instant said = machine.truth + chance.within(3000 * aDay);
+            switch (chance.between(0, 4)) {
+                case 0:
+                    machine.contactAt(said);
+                    break;
+                case 1:
+                    machine.import(said);
+                    break;
+                case 2:
+                    machine.boottime = chance.upTo(20 * aDay);
+                    machine.boot += chance.oneIn(2) ? 1 : 0;
+                    break;
+                case 3:
+                    machine.set(said);
+                    machine.hasBootId = !chance.oneIn(3);
+                    break;
+                default:
+                    witness.pass(chance.upTo(10 * aDay));
+            }
+            witness.look(true);
+        }
+    }
+}
+
 TEST(ClockGuardProperty, AnHonestDeviceIsNeverFlaggedNorCutEarlyBeyondItsOwnError) {
     Chance chance(seedOf("honest history"));
     std::int64_t looks = 0, watermarks = 0;

@@ -13,6 +13,7 @@
 #include "license/key.h"
 #include "license/lifecycle.h"
 #include "license/paseto.h"
+#include "tests/license/clock_history.h"
 #include "tests/license/signed_things.h"
 #include "tests/license/vector_file.h"
 
@@ -224,6 +225,12 @@ std::string judgeKeyId(const Headers& headers, const std::string& body) {
     return verifyKeyFromHex(headers.at("verify")).keyId() == body ? "ok" : "another id";
 }
 
+std::string judgeClockHistory(const Headers& headers, const std::string& body) {
+    const auto builtAt = fromRfc3339(headers.at("built"));
+    if (!builtAt) return "bad built:";
+    return test::replayClockHistory(body, {*builtAt, Seconds{std::stoll(headers.at("budget"))}});
+}
+
 const std::map<std::string, Kind>& kinds() {
     static const std::map<std::string, Kind> table{
         {"license", {{"note", "roots", "keyset", "device"}, {"now", "standing", "payload"}, judgeLicense}},
@@ -240,6 +247,7 @@ const std::map<std::string, Kind>& kinds() {
           judgeKeySteps}},
         {"token-steps", {{"seed", "public", "paserk", "kid", "device", "assertion", "payload"}, {}, judgeTokenSteps}},
         {"key-id", {{"source", "verify"}, {}, judgeKeyId}},
+        {"clock-history", {{"note", "built", "budget"}, {}, judgeClockHistory}},
     };
     return table;
 }
@@ -285,6 +293,23 @@ TEST(Vectors, AnUnknownHeaderKindOrFormFails) {
     EXPECT_EQ(faultOf(""), "not a vector file");
 }
 
+TEST(Vectors, AClockHistoryIsReadStrictlyAndComparedLineByLine) {
+    const std::string head = "what: clock-history\nexpect: ok\nnote: n\nbuilt: 2026-11-01T00:00:00Z\nbudget: 5\n\n";
+    const std::string good =
+        "2026-11-22T12:00:00Z a 1 free | look => none believed 2026-11-22T12:00:00Z documents 2026-11-22T12:00:00Z "
+        "left "
+        "5\n";
+    EXPECT_EQ(faultOf(head + good), "");
+    EXPECT_EQ(faultOf(head + "# n\n" + good + good), "");
+    EXPECT_EQ(faultOf("day: 1\n" + head + good), "unknown header: day");
+    EXPECT_EQ(faultOf(head), "came out as nothing happens");
+    for (const auto& [from, to] : std::map<std::string, std::string>{
+             {"look", "guess"}, {"free", "loose"}, {"a 1", "a one"}, {"a 1", "a"}, {" | ", " "}, {" => ", " "}})
+        EXPECT_EQ(faultOf(head + good + test::replaced(good, from, to)), "came out as line 2: not a line") << from;
+    EXPECT_EQ(faultOf(head + test::replaced(good, "left 5", "left 6")),
+              "came out as line 1: " + good.substr(good.find("none"), good.size() - good.find("none") - 1));
+}
+
 TEST(Vectors, EveryWayToRefuseHasAFile) {
     std::map<std::string, std::set<std::string>> expected;  // by what:
     for (const auto& [path, text] : filesOnDisk()) {
@@ -328,8 +353,8 @@ TEST(Vectors, FilesAreWhatTheGeneratorMakes) {
         files.erase(made.path);
     }
     for (const auto& [path, text] : files)
-        EXPECT_TRUE(path.starts_with("paseto/") || path.starts_with("paserk/"))
-            << path << " is neither public nor made";
+        EXPECT_TRUE(path.starts_with("paseto/") || path.starts_with("paserk/") || path.starts_with("clock/"))
+            << path << " is neither public nor made nor a history";
 }
 
 }  // namespace
