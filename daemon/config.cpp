@@ -1,6 +1,7 @@
 #include "daemon/config.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
@@ -18,6 +19,8 @@
 #undef NDEBUG
 #include <toml++/toml.h>
 #pragma pop_macro("NDEBUG")
+
+#include "daemon/authority.h"
 
 namespace entitle {
 
@@ -225,6 +228,32 @@ class Section {
     std::vector<std::string> known_;
 };
 
+// What libcurl is given as a proxy: a scheme it knows, then no blank and nothing that is not printable.
+bool isProxy(std::string_view text) {
+    if (text == "none" || text.empty()) return true;
+    const bool known = std::ranges::any_of(std::array{"http://", "https://", "socks5://", "socks5h://"},
+                                           [&](const char* scheme) { return text.starts_with(scheme); });
+    return known && text.size() <= 512 && !text.ends_with("//") &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+void readAuthority(Section& section, Config::Online& authority) {
+    section.text("url", [&](const std::string& value) -> std::string {
+        if (!value.empty()) {
+            if (const auto wrong = checkAuthorityUrl(value)) return *wrong;
+        }
+        authority.url = value;
+        return {};
+    });
+    section.path("ca_file", authority.caFile);
+    section.text("proxy", [&](const std::string& value) -> std::string {
+        // Not shown: it may hold a password.
+        if (!isProxy(value)) return "must be \"none\", or begin with http://, https://, socks5:// or socks5h://";
+        authority.proxy = value;
+        return {};
+    });
+}
+
 void readLimits(Section& section, Config::Limits& limits) {
     section.number("connections", limits.connections, 1, 1'000'000);
     section.number("connections_per_user", limits.connectionsPerUser, 1, 1'000'000);
@@ -316,7 +345,7 @@ ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, B
     Config config;
     std::vector<ConfigError> errors;
     std::vector<Section> sections;
-    sections.reserve(9);  // references into it are held below
+    sections.reserve(10);  // references into it are held below
     auto& top = sections.emplace_back(&parsed.table(), "", name, errors);
     const auto section = [&](const char* key) -> Section& {
         return sections.emplace_back(top.table(key), key, name, errors);
@@ -328,6 +357,7 @@ ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, B
     moveRuntimeDirectory(config, std::move(runtimeDirectory));
     section("query").socket(config.query, 0666, "may open the socket for reading and writing only, 0o666 at most");
     section("admin").socket(config.admin, 0660, "must not open the admin socket to others: 0o660 at most");
+    readAuthority(section("authority"), config.authority);
     section("log").text("level", [&](const std::string& word) -> std::string {
         const auto level = parseLogLevel(word);
         if (!level) return "must be \"debug\", \"info\", \"warning\" or \"error\", not \"" + printable(word, 32) + "\"";
@@ -372,6 +402,13 @@ ConfigResult<Config> applyEnvironment(Config config, const Environment& lookup, 
     if (auto value = path("ENTITLED_RUNTIME_DIR")) moveRuntimeDirectory(config, *std::move(value));
     if (auto value = path("ENTITLED_SOCKET")) config.query.path = *std::move(value);
     if (auto value = path("ENTITLED_ADMIN_SOCKET")) config.admin.path = *std::move(value);
+    if (const auto value = lookup("ENTITLED_AUTHORITY_URL"); value && !value->empty()) {
+        if (const auto wrong = checkAuthorityUrl(*value)) {
+            complain("ENTITLED_AUTHORITY_URL", *wrong);
+        } else {
+            config.authority.url = *value;
+        }
+    }
     if (const auto value = lookup("ENTITLED_LOG_LEVEL"); value && !value->empty()) {
         if (const auto level = parseLogLevel(*value)) {
             config.logLevel = *level;

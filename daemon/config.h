@@ -53,6 +53,13 @@ struct Config {
     std::string rootsFile;           // [development] roots: a file with the trust anchor
     std::string hardwareRoot = "/";  // [development] hardware_root: where sysfs, proc and etc are looked for
 
+    struct Online {
+        std::string url;  // checkAuthorityUrl has passed it; "": everything comes by file, nothing touches the network
+        std::string caFile;  // ca_file: PEM; "": the system's trust store
+        std::string proxy;   // "": as the environment says; "none"; or a URL
+        bool operator==(const Online&) const = default;
+    } authority;  // [authority]
+
     LogLevel logLevel = LogLevel::info;  // [log] level
 
     struct Limits {                                     // [limits], defaults of SECURITY.md
@@ -95,8 +102,9 @@ enum class Build { development, release };
 // Pure: text → Config. `file` is only for messages.
 ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, Build);
 
-// ENTITLED_STATE_DIR, ENTITLED_RUNTIME_DIR, ENTITLED_SOCKET, ENTITLED_ADMIN_SOCKET, ENTITLED_LOG_LEVEL, and in
-// development builds ENTITLED_ROOTS (a file) and ENTITLED_HARDWARE_ROOT. `lookup` gives a variable's value.
+// ENTITLED_STATE_DIR, ENTITLED_RUNTIME_DIR, ENTITLED_SOCKET, ENTITLED_ADMIN_SOCKET, ENTITLED_AUTHORITY_URL,
+// ENTITLED_LOG_LEVEL, and in development builds ENTITLED_ROOTS (a file) and ENTITLED_HARDWARE_ROOT. `lookup` gives a
+// variable's value.
 using Environment = std::function<std::optional<std::string>(const char* name)>;
 ConfigResult<Config> applyEnvironment(Config, const Environment&, Build);
 Environment processEnvironment();

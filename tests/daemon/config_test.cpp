@@ -229,6 +229,23 @@ TEST(Config, AKeyOfTheFileCannotForgeAMessage) {
 
 // --- trust ----------------------------------------------------------------------------------------------------------
 
+TEST(Config, AnAuthorityIsNamedByAnAddressThatMayBeUsed) {
+    EXPECT_EQ(parsed("").authority, Config::Online{});
+    const auto config = parsed(
+        "[authority]\nurl = \"https://licenses.example:8000\"\nca_file = \"/etc/entitled/ca.pem\"\n"
+        "proxy = \"socks5h://proxy.example:1080\"\n");
+    EXPECT_EQ(config.authority, (Config::Online{"https://licenses.example:8000", "/etc/entitled/ca.pem",
+                                                "socks5h://proxy.example:1080"}));
+    EXPECT_EQ(parsed("[authority]\nproxy = \"none\"\n").authority.proxy, "none");
+    EXPECT_THAT(errorsOf("[authority]\nurl = \"http://licenses.example\"\nca_file = \"ca.pem\"\nproxy = \"ftp://x\"\n"),
+                ElementsAre("entitled.toml:2: authority.url must begin with https://; http is for this machine only "
+                            "(127.0.0.1)",
+                            "entitled.toml:3: authority.ca_file must be an absolute path, not \"ca.pem\"",
+                            "entitled.toml:4: authority.proxy must be \"none\", or begin with http://, https://, "
+                            "socks5:// or socks5h://"));
+    EXPECT_THAT(errorsOf("[authority]\nproxy = \"http://a b\"\n"), SizeIs(1));
+}
+
 TEST(Config, ARelease_IgnoresRootsAndHardwareRootAndSaysSo) {
     const auto config = parsed("[development]\nroots = \"/x\"\nhardware_root = \"/y\"\n", Build::release);
     EXPECT_EQ(config.rootsFile, "");
@@ -248,6 +265,7 @@ TEST(Config, TheEnvironmentSetsPathsAndLogLevelAndNothingThatGrants) {
                                                        {"ENTITLED_RUNTIME_DIR", "/e/run"},
                                                        {"ENTITLED_SOCKET", "/e/q/sock"},
                                                        {"ENTITLED_ADMIN_SOCKET", "/e/a/sock"},
+                                                       {"ENTITLED_AUTHORITY_URL", "http://127.0.0.1:8000"},
                                                        {"ENTITLED_LOG_LEVEL", "debug"},
                                                        {"ENTITLED_ROOTS", "/e/roots"},
                                                        {"ENTITLED_MAX_BOTS", "1000"},
@@ -261,14 +279,19 @@ TEST(Config, TheEnvironmentSetsPathsAndLogLevelAndNothingThatGrants) {
     EXPECT_EQ(applied->admin.path, "/e/a/sock");
     EXPECT_EQ(applied->logLevel, LogLevel::debug);
     EXPECT_EQ(applied->rootsFile, "/e/roots");
+    EXPECT_EQ(applied->authority.url, "http://127.0.0.1:8000");
     EXPECT_FALSE(applied->lower.maxBots);
 }
 
 TEST(Config, AWrongVariableIsRefusedByName) {
-    const auto applied = applyEnvironment(
-        Config{}, environment({{"ENTITLED_SOCKET", "relative"}, {"ENTITLED_LOG_LEVEL", "loud"}}), Build::development);
+    const auto applied = applyEnvironment(Config{},
+                                          environment({{"ENTITLED_SOCKET", "relative"},
+                                                       {"ENTITLED_AUTHORITY_URL", "http://far.example"},
+                                                       {"ENTITLED_LOG_LEVEL", "loud"}}),
+                                          Build::development);
     ASSERT_TRUE(applied.has_error());
-    ASSERT_THAT(applied.error().errors, SizeIs(2));
+    ASSERT_THAT(applied.error().errors, SizeIs(3));
+    EXPECT_THAT(toString(applied.error().errors[1]), HasSubstr("environment: ENTITLED_AUTHORITY_URL must begin with"));
     EXPECT_THAT(toString(applied.error().errors[0]),
                 HasSubstr("environment: ENTITLED_SOCKET must be an absolute path"));
 }
