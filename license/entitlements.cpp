@@ -96,6 +96,11 @@ std::string sentence(const Entitlements& e, const State& state, const Catalogue&
             return name + " ended at " + toRfc3339(license.endsAt.value_or(license.freshUntil)) + "." + heldSlots(e) +
                    " Renew the license to start new ones.";
         case Standing::expired: {
+            if (state.clockSpent)
+                return name +
+                       " is not in force: this machine's clock has been wrong for too long without word from the "
+                       "authority." +
+                       heldSlots(e) + " Set the clock right, or import a newer document.";
             const Instant graceEnd = plus(license.freshUntil, license.grace);
             const Instant end = license.endsAt ? std::min(*license.endsAt, graceEnd) : graceEnd;
             return name + " expired at " + toRfc3339(end) + "." + heldSlots(e) + " Import a new document to go on.";

@@ -142,6 +142,10 @@ class Transition {
 
     Refusal operator()(const Tick&) { return Refusal::none; }
     Refusal operator()(const Resumed&) { return Refusal::none; }
+    Refusal operator()(const ClockJudged& event) {
+        state_.clockSpent = event.spent;
+        return Refusal::none;
+    }
 
     // --- questions --------------------------------------------------------------------------------------------------
 
@@ -327,6 +331,7 @@ class Transition {
             state_.shrinkAt = windDownEnd(wall_, license);
         state_.ended.reset();       // a signed yes, newer than the no
         state_.conflictAt.reset();  // and than the doubt
+        state_.clockSpent = false;  // and than what was known of the time; who judges the clock may object anew
         state_.binding = {match, std::nullopt, std::nullopt};
         if (match == Match::drift) state_.binding.driftSince = wall_;
         raiseFloor(state_, license.id, license.sequence);

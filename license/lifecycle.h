@@ -77,6 +77,7 @@ struct State {
     std::optional<Instant> renewAt;     // when to ask anew; empty: never by itself
     std::optional<Instant> conflictAt;  // the authority sees two of this device
     std::uint64_t revocationEpoch = 0;  // of the highest revocation list seen
+    bool clockSpent = false;            // as last told by ClockJudged
 
     Standing reported = Standing::demo;  // the standing last told to observers and the audit log
     Hold reportedHold;                   // what the slot ledger was last told
@@ -100,6 +101,9 @@ struct DeviceChanged {
 };                  // present hardware was matched (at start, and on demand)
 struct Tick {};     // the timer of nextWake, or a start
 struct Resumed {};  // the machine woke up
+struct ClockJudged {
+    bool spent = false;  // the clock has been suspect for longer than the document allows (license/clock_guard.h)
+};
 
 // Every rid below that begins a question is fresh: base64url of 16 random bytes. It is used only if none waits.
 
@@ -161,7 +165,7 @@ struct RevocationPushed {
 
 using Event = std::variant<Requested, Imported, DeactivateRequested, DeviceChanged, Tick, Resumed, ActivateRequested,
                            RefreshRequested, ContactDue, LicenseGranted, LicenseDenied, LicenseConflicted, SeatReturned,
-                           Unreachable, LicenseEnded, RevocationPushed>;
+                           Unreachable, LicenseEnded, RevocationPushed, ClockJudged>;
 
 // Effects are performed in the order given: Persist, ShrinkSlots, Notify, CallAuthority.
 struct Persist {};  // write State before anything else becomes visible
@@ -212,7 +216,8 @@ Step step(const State&, const Event&, const Now&);
 //   until min(exp, lic_exp)          active; grace from a CONFLICT on
 //   until min(exp + grace, lic_exp)  grace, after a CONFLICT for conflictGrace at most
 //   from lic_exp for wind_down_s     windingDown, then expired
-//   else                             expired, held slots stay (no contact: our outage never stops a running bot)
+//   else                             expired, held slots stay (no contact: our outage never stops a running bot);
+//                                    also at any time from nbf on while the clock is spent
 // A signed no and DIFFERENT hardware stand above all of it, at any time. DRIFT ends in wrongDevice driftAllowance after
 // driftSince, unless the license was over before.
 Standing standingOf(const State&, const Now&);

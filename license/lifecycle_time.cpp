@@ -43,6 +43,7 @@ Standing standingAt(const State& state, Instant wall) {
     if (wall < license.notBefore) return Standing::notYetValid;
     const auto drifted = driftEnd(state.binding);
     if (drifted && wall >= *drifted && *drifted < overAt(state)) return Standing::wrongDevice;
+    if (state.clockSpent) return Standing::expired;
     if (wall < overAt(state)) {
         const bool doubted = state.conflictAt && wall >= *state.conflictAt;
         return wall < license.freshUntil && !doubted ? Standing::active : Standing::grace;

@@ -59,7 +59,9 @@ Match anyMatch() {
 }
 
 Event anyEvent() {
-    switch (*rc::gen::inRange(0, 7)) {
+    switch (*rc::gen::inRange(0, 8)) {
+        case 7:
+            return ClockJudged{*rc::gen::arbitrary<bool>()};
         case 0:
             return Requested{{anyNonce(), anyInstant()}};
         case 1:
@@ -88,6 +90,7 @@ State anyState() {
         state.binding.driftSince = plus(*state.binding.driftSince, -driftAllowance);
     if (*rc::gen::inRange(0, 3) == 0) state.minimumSequence = {{{"lic_a"}, *rc::gen::inRange<std::uint64_t>(0, 6)}};
     state.shrinkAt = maybeInstant();
+    state.clockSpent = *rc::gen::inRange(0, 4) == 0;
     state.reported = static_cast<Standing>(*rc::gen::inRange(0, 9));
     state.reportedHold = {*rc::gen::arbitrary<bool>(), maybeInstant()};
     return state;
@@ -231,7 +234,7 @@ RC_GTEST_PROP(LifecycleProperty, RevokedStaysSoWithoutAnImport, ()) {
     }
 }
 
-RC_GTEST_PROP(LifecycleProperty, ValidLicenseIsLostOnlyByDeactivationOrOtherHardware, ()) {
+RC_GTEST_PROP(LifecycleProperty, ValidLicenseIsLostOnlyByDeactivationOtherHardwareOrASpentClock, ()) {
     const Instant t = noon + Seconds{*rc::gen::inRange(-30, 60)};
     State before = anyState();
     before.current = anyLicense();
@@ -240,6 +243,7 @@ RC_GTEST_PROP(LifecycleProperty, ValidLicenseIsLostOnlyByDeactivationOrOtherHard
     before.current->grace = Seconds{*rc::gen::inRange(11, 30)};
     if (before.current->endsAt) before.current->endsAt = t + Seconds{*rc::gen::inRange(1, 20)};
     before.ended.reset();
+    before.clockSpent = false;
     before.binding = {};
     if (*rc::gen::arbitrary<bool>())
         before.binding = {Match::drift, t - driftAllowance + Seconds{*rc::gen::inRange(1, 100)}, std::nullopt};
@@ -249,7 +253,8 @@ RC_GTEST_PROP(LifecycleProperty, ValidLicenseIsLostOnlyByDeactivationOrOtherHard
     const Event event = anyEvent();
     const bool decided =
         std::holds_alternative<DeactivateRequested>(event) ||
-        (std::holds_alternative<DeviceChanged>(event) && std::get<DeviceChanged>(event).match == Match::different);
+        (std::holds_alternative<DeviceChanged>(event) && std::get<DeviceChanged>(event).match == Match::different) ||
+        (std::holds_alternative<ClockJudged>(event) && std::get<ClockJudged>(event).spent);
     RC_ASSERT(valid(step(before, event, at(t)).state, t) == !decided);
 }
 

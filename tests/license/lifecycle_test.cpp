@@ -438,5 +438,29 @@ TEST(Lifecycle, EveryStandingAndRefusalHasWords) {
     EXPECT_FALSE(explain(static_cast<Refusal>(200)).empty());
 }
 
+TEST(Lifecycle, SpentClockTakesRightsUntilItIsRightAgainAndStopsNoRunningBot) {
+    State state;
+    state.current = sampleLicense();
+    const Now now = at(noon + day);
+    auto done = step(state, Tick{}, now);
+    ASSERT_EQ(done.state.reported, Standing::active);
+    done = step(done.state, ClockJudged{true}, now);
+    EXPECT_EQ(done.state.reported, Standing::expired);
+    EXPECT_EQ(holdOf(done.state, now), (Hold{true, std::nullopt}));
+    done = step(done.state, ClockJudged{false}, now);
+    EXPECT_EQ(done.state.reported, Standing::active);
+}
+
+TEST(Lifecycle, NewDocumentEndsWhatASpentClockTook) {
+    State state;
+    state.current = sampleLicense();
+    state.clockSpent = true;
+    License newer = sampleLicense();
+    newer.sequence += 1;
+    const auto done = step(state, Imported{newer, Match::same}, at(noon + day));
+    EXPECT_EQ(done.refusal, Refusal::none);
+    EXPECT_EQ(done.state.reported, Standing::active);
+}
+
 }  // namespace
 }  // namespace entitle
