@@ -39,10 +39,11 @@ Shortcut::Outcome Shortcut::receive(capnp::MessageReader& message, capnp::Messag
                 if (!bootstrap_ && !target_ && !off_) bootstrap_ = root.getBootstrap().getQuestionId();
                 break;
             case Message::RELEASE:
-                if (target_ == root.getRelease().getId()) {
-                    target_.reset();
-                    off_ = true;
-                }
+                if (target_ == root.getRelease().getId()) turnOff();
+                break;
+            case Message::UNIMPLEMENTED:
+                // libcapnp takes that of a Resolve for a Release of what the Resolve carries.
+                turnOff();
                 break;
             default:
                 break;
@@ -80,10 +81,7 @@ Shortcut::Outcome Shortcut::receive(capnp::rpc::Finish::Reader finish) {
     }
     if (bootstrap_ == question) {
         bootstrap_.reset();
-        if (target_ && finish.getReleaseResultCaps()) {
-            target_.reset();
-            off_ = true;
-        }
+        if (target_ && finish.getReleaseResultCaps()) turnOff();
     }
     return Outcome::passed;
 }
@@ -97,6 +95,11 @@ void Shortcut::sent(capnp::MessageReader& message) {
         if (table.size() == 1 && table[0].isSenderHosted()) target_ = table[0].getSenderHosted();
     }
     if (!target_) bootstrap_.reset();  // nothing to be had from this one
+}
+
+void Shortcut::turnOff() {
+    target_.reset();
+    off_ = true;
 }
 
 const QuickMethod* Shortcut::find(Call::Reader call) const {

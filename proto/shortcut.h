@@ -26,8 +26,9 @@ struct QuickMethod {
 // bootstrap capability by its export id. That skips some fifteen promises and as many allocations, half of what a call
 // costs. Everything else, and everything unusual or malformed, is the RPC system's.
 //
-// The export id is learnt from the first Return to a Bootstrap. As soon as the peer gives back a reference to it, by
-// Release or by a Finish that releases, the id may come to mean something else: no call is answered here from then on.
+// The export id is learnt from the first Return to a Bootstrap. As soon as the peer gives back a reference to it, by a
+// Release, a Finish that releases or an Unimplemented, the id may come to mean something else: no call is answered here
+// from then on.
 //
 // What is answered here must be a new question: whoever asks checks that no open question has its id. An answer may
 // overtake those of calls that came before.
@@ -51,6 +52,7 @@ class Shortcut {
   private:
     Outcome receive(capnp::rpc::Call::Reader, capnp::MessageBuilder& answer);
     Outcome receive(capnp::rpc::Finish::Reader);
+    void turnOff();
     const QuickMethod* find(capnp::rpc::Call::Reader) const;
     bool answeredHere(std::uint32_t question) const;
 

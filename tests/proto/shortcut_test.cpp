@@ -321,6 +321,14 @@ TEST_F(ShortcutTest, AnExportReleasedByTheBootstrapsFinishIsNotCalled) {
     EXPECT_EQ(given->seen->calls, 0u);
 }
 
+TEST_F(ShortcutTest, AResolveThatIsSentBackReleasesToo) {
+    const auto served = serve();
+    const Bytes unimplemented =
+        message([](Message::Builder root) { root.initUnimplemented().initResolve().initCap().setSenderHosted(0); });
+    EXPECT_EQ(closedBy(*served, unimplemented + directCheck(1)), CloseReason::badMessage);
+    EXPECT_EQ(served->seen->calls, 0u);
+}
+
 TEST_F(ShortcutTest, WhatAMethodThrowsLeavesTheCallToTheCapability) {
     const auto seen = std::make_shared<FakeDaemon::Seen>();
     Socket ours(context), theirs(context);
