@@ -48,6 +48,7 @@ struct Cli {
 
 void addInitCommand(CLI::App&, Cli&);
 void addAuthorityCommands(CLI::App&, Cli&);
+void addDatabaseCommands(CLI::App&, Cli&);
 void addLicenseCommands(CLI::App&, Cli&);
 void addIssueCommand(CLI::App&, Cli&);
 void addKeysCommands(CLI::App&, Cli&);

@@ -32,8 +32,10 @@ bool wantsAnotherTry(const std::string& state) {
            state == "23505";  // somebody else was first with a unique value: read again, and see it
 }
 
+// Blanks stand for an error that the server never sent: libpq itself could not write or read.
 bool lostConnection(const std::string& state) {
-    return state.substr(0, 2) == "08" || state == "57P01" || state == "57P02" || state == "57P03";
+    return state.find_first_not_of(' ') == std::string::npos || state.substr(0, 2) == "08" || state == "57P01" ||
+           state == "57P02" || state == "57P03";
 }
 
 [[noreturn]] void throwLocked() {
@@ -162,7 +164,8 @@ void Database::recover(const soci::soci_error& error, int failures) {
     const auto* known = dynamic_cast<const soci::postgresql_soci_error*>(&error);
     const std::string state = known != nullptr ? known->sqlstate() : "";
     auto* backend = sql_ ? static_cast<soci::postgresql_session_backend*>(sql_->session().get_backend()) : nullptr;
-    if (lostConnection(state) || backend == nullptr || PQstatus(backend->conn_) != CONNECTION_OK) {
+    if ((known != nullptr && lostConnection(state)) || backend == nullptr ||
+        PQstatus(backend->conn_) != CONNECTION_OK) {
         disconnect();
         if (outcomeUnknown)
             throw DatabaseFault(

@@ -40,6 +40,13 @@ void writeNewFile(const std::filesystem::path&, std::string_view bytes, int mode
 // A link, pipe or device in its place is refused, not written through.
 Granted<void> replaceFile(const std::filesystem::path&, std::string_view bytes, int mode);
 
+// A new file's unfinished name beside `path`, cleared of what a killed run left there.
+std::filesystem::path unfinishedNameOf(const std::filesystem::path& path);
+
+// Syncs an unfinished file and gives it its name, which nobody may have taken: nothing is overwritten. Its mode is
+// 0600.
+Granted<void> publishFile(const std::filesystem::path& unfinished, const std::filesystem::path& path);
+
 void syncFile(const std::filesystem::path&);
 void syncDirectory(const std::filesystem::path&);
 

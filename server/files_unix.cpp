@@ -176,6 +176,27 @@ Granted<void> replaceFile(const fs::path& path, std::string_view bytes, int mode
     return {};
 }
 
+fs::path unfinishedNameOf(const fs::path& path) {
+    const fs::path name = parentOf(path) / ("." + path.filename().string() + ".unfinished");
+    for (const auto* suffix : {"", "-wal", "-shm", "-journal"}) fs::remove(name.string() + suffix);
+    return name;
+}
+
+Granted<void> publishFile(const fs::path& unfinished, const fs::path& path) {
+    if (::chmod(unfinished.c_str(), 0600) != 0) fail(unfinished, "cannot set its mode");
+    syncFile(unfinished);
+    if (::link(unfinished.c_str(), path.c_str()) != 0) {
+        const int why = errno;
+        ::unlink(unfinished.c_str());
+        if (why == EEXIST)
+            return Denial{DenialReason::databaseExists, path.string() + " exists: it is never overwritten"};
+        return cannotOpen(path, why);
+    }
+    ::unlink(unfinished.c_str());
+    syncDirectory(parentOf(path));
+    return {};
+}
+
 void syncFile(const fs::path& path) {
     syncPath(path, O_RDONLY | O_NOFOLLOW);
 }

@@ -38,6 +38,10 @@ Granted<Store> Store::open(const DatabaseAddress& address, Instant now, std::chr
     return Store(std::move(session));
 }
 
+Store Store::bare(const DatabaseAddress& address, std::chrono::milliseconds wait) {
+    return Store(std::make_unique<Session>(address, wait));
+}
+
 Granted<void> Store::found(const std::string& authority, const KeySetRow& first, Instant now) {
     return session_->write([&](Sql& sql) -> Granted<void> {
         if (const auto known = sql.fetch<TextColumn>("SELECT id FROM authority"); !known.empty())
@@ -112,6 +116,16 @@ void Store::setSetting(const std::string& name, const std::string& value) {
             "INSERT INTO settings (name, value) VALUES (:name, :value) "
             "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             name, value);
+    });
+}
+
+std::optional<std::string> Store::findDamage() {
+    return session_->read([](Sql& sql) -> std::optional<std::string> {
+        const auto found = sql.fetch<TextColumn>("PRAGMA integrity_check(1)");
+        if (found != std::vector<std::string>{"ok"}) return found.empty() ? "unreadable" : found.front();
+        if (!sql.fetch<TextColumn>("SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1").empty())
+            return "rows refer to rows that are not there";
+        return std::nullopt;
     });
 }
 

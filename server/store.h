@@ -61,6 +61,8 @@ class Store {
     // A file must exist, 0600. Brings the schema up to date, under a lock.
     static Granted<Store> open(const DatabaseAddress&, Instant now,
                                std::chrono::milliseconds wait = std::chrono::seconds(10));
+    // As it is, its schema untouched: to look before a restore.
+    static Store bare(const DatabaseAddress&, std::chrono::milliseconds wait = std::chrono::seconds(10));
     Store(Store&&) noexcept;
     Store& operator=(Store&&) noexcept;
     ~Store();
@@ -147,7 +149,9 @@ class Store {
     std::optional<std::string> setting(const std::string& name);
     void setSetting(const std::string& name, const std::string& value);
 
-    // SQLite: a whole copy of the database at this moment, while others go on. `file` must not exist. Synced.
+    // SQLite: nothing when the file is whole, else what is wrong with it. Reads all of it.
+    std::optional<std::string> findDamage();
+    // SQLite: a whole copy of the database at this moment, while others go on. `file` must not exist.
     void copyTo(const std::filesystem::path& file);
 
   private:
