@@ -11,6 +11,8 @@ constexpr std::string_view licenseBegin = "-----BEGIN ENTITLED LICENSE-----";
 constexpr std::string_view licenseEnd = "-----END ENTITLED LICENSE-----";
 constexpr std::string_view requestBegin = "-----BEGIN ENTITLED REQUEST-----";
 constexpr std::string_view requestEnd = "-----END ENTITLED REQUEST-----";
+constexpr std::string_view updateBegin = "-----BEGIN ENTITLED UPDATE-----";
+constexpr std::string_view updateEnd = "-----END ENTITLED UPDATE-----";
 
 // Hands out a text line by line, without their ends.
 class Lines {
@@ -102,6 +104,35 @@ DocumentResult<std::string> parseRequestFile(std::string_view text) {
     const auto request = lines.field("request");
     if (!request || lines.next() != requestEnd || !lines.done()) return DocumentError::badForm;
     return std::string(*request);
+}
+
+std::string printUpdateFile(const UpdateFile& file, std::string_view comment) {
+    std::string out = commentLines(comment);
+    out.append(updateBegin).append(1, '\n');
+    appendField(out, "keyset", file.keySetToken);
+    appendField(out, "revocations", file.revocationsToken);
+    out.append(updateEnd).append(1, '\n');
+    return out;
+}
+
+DocumentResult<UpdateFile> parseUpdateFile(std::string_view text) {
+    if (text.size() > maxFileBytes) return DocumentError::tooLong;
+    Lines lines(text);
+    if (lines.nextAfterComments() != updateBegin) return DocumentError::badForm;
+    const auto keySet = lines.field("keyset");
+    if (!keySet) return DocumentError::badForm;
+    const auto revocations = lines.field("revocations");
+    if (!revocations || lines.next() != updateEnd || !lines.done()) return DocumentError::badForm;
+    return UpdateFile{std::string(*keySet), std::string(*revocations)};
+}
+
+std::optional<FileKind> fileKindOf(std::string_view text) {
+    if (text.size() > maxFileBytes) return std::nullopt;
+    const auto line = Lines(text).nextAfterComments();
+    if (line == licenseBegin) return FileKind::license;
+    if (line == requestBegin) return FileKind::request;
+    if (line == updateBegin) return FileKind::update;
+    return std::nullopt;
 }
 
 }  // namespace entitle

@@ -3,11 +3,17 @@
 //   keyset: <token>                             request: <token>
 //   document: <token>
 //   -----END ENTITLED LICENSE-----              -----END ENTITLED REQUEST-----
+// or, what an air-gapped machine would hear online,
+//   -----BEGIN ENTITLED UPDATE-----
+//   keyset: <token>
+//   revocations: <token>
+//   -----END ENTITLED UPDATE-----
 // Lines end in '\n' ("\r\n" accepted; the last may lack it). Lines before BEGIN that begin with '#' are comments for
 // people. Anything else is badForm, a file that is too long tooLong; the tokens inside are not looked at here.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,5 +35,17 @@ DocumentResult<LicenseFile> parseLicenseFile(std::string_view);
 
 std::string printRequestFile(std::string_view token, std::string_view comment);
 DocumentResult<std::string> parseRequestFile(std::string_view);  // the token
+
+struct UpdateFile {
+    std::string keySetToken;
+    std::string revocationsToken;
+    bool operator==(const UpdateFile&) const = default;
+};
+std::string printUpdateFile(const UpdateFile&, std::string_view comment);
+DocumentResult<UpdateFile> parseUpdateFile(std::string_view);
+
+// By its BEGIN line alone: whoever takes several kinds parses by this. nullopt: none of them.
+enum class FileKind { license, request, update };
+std::optional<FileKind> fileKindOf(std::string_view);
 
 }  // namespace entitle

@@ -328,6 +328,7 @@ std::vector<VectorFile> madeVectors() {
     addKeySets(out);
     addRequests(out);
     addFiles(out);
+    addExchanges(out);
     addKeys(out);
     return out;
 }

@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "license/document.h"
+#include "license/exchange.h"
+#include "license/rolling_token.h"
 
 namespace entitle::test {
 
@@ -100,6 +102,87 @@ inline OfflineRequest request() {
     request.highestSequence = 2;
     request.keySetVersion = 6;
     return request;
+}
+
+inline constexpr std::string_view rid = "UFFSU1RVVldYWVpbXF1eXw";
+inline constexpr std::string_view keySecret = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+inline KeySecrets keySecrets() {
+    return KeySecrets::parse(keySecret).value();
+}
+
+inline std::string rollingToken() {
+    return printRollingToken(keySecrets(), {7, "YGFiY2RlZmdoaWprbG1ubw"}, license().id, device());
+}
+
+// A renewal; the others differ in what they name.
+inline ExchangeRequest exchangeRequest(Operation operation = Operation::renew) {
+    ExchangeRequest request;
+    request.authority = authority;
+    request.operation = operation;
+    request.deviceKey = deviceKey().verifyKey();
+    if (operation != Operation::activate) request.license = license().id;
+    if (operation == Operation::activate) request.key = keySecrets().seal({42, 2, 0, 0, 0x010203}).text();
+    if (operation != Operation::activate && operation != Operation::reenrol) request.token = rollingToken();
+    request.rid = rid;
+    request.sentAt = at("2026-11-23T09:00:00Z");
+    request.fingerprint = fingerprint();
+    request.hostLabel = "trading-desk 4";
+    request.productVersion = "0.2.0";
+    request.highestSequence = 3;
+    request.keySetVersion = 7;
+    request.revocationEpoch = 4;
+    request.keyLevel = "file";
+    request.bots = 12;
+    return request;
+}
+
+// What a renewal is granted: license(), and a next token.
+inline ExchangeAnswer exchangeAnswer() {
+    ExchangeAnswer answer;
+    answer.authority = authority;
+    answer.rid = rid;
+    answer.time = at("2026-11-23T09:00:01Z");
+    answer.outcome = Outcome::granted;
+    answer.token = printRollingToken(keySecrets(), {8, "cHFyc3R1dnd4eXp7fH1-fw"}, license().id, device());
+    answer.license = license().id;
+    answer.sequence = license().sequence;
+    answer.after = std::chrono::days{1};
+    return answer;
+}
+
+inline ExchangeAnswer revokedAnswer() {
+    ExchangeAnswer answer = exchangeAnswer();
+    answer.outcome = Outcome::denied;
+    answer.code = "license_revoked";
+    answer.message = "The license was revoked.";
+    answer.token.clear();
+    answer.sequence = 0;
+    answer.ended = SignedEnd::revoked;
+    answer.windDown = std::chrono::days{1};
+    return answer;
+}
+
+inline RevocationList revocations() {
+    return {std::string(authority),
+            5,
+            at("2026-11-23T08:00:00Z"),
+            {{{"lic_0123456789abcdef"}, RevocationKind::suspended, at("2026-11-22T12:00:00Z")},
+             {{"lic_1111111111111111"}, RevocationKind::revoked, at("2026-11-20T00:00:00Z")},
+             {{"lic_2222222222222222"}, RevocationKind::reinstated, at("2026-11-21T00:00:00Z")},
+             {{"lic_3333333333333333"}, RevocationKind::revoked, at("2026-11-23T08:00:00Z")}}};
+}
+
+inline Assertion exchangeAssertion(Operation operation = Operation::renew) {
+    return {Purpose::request, std::string(authority), {std::string(toString(operation)), device().value}};
+}
+inline Assertion answerAssertion(Operation operation = Operation::renew) {
+    return {Purpose::response,
+            std::string(authority),
+            {std::string(toString(operation)), device().value, std::string(rid)}};
+}
+inline Assertion revocationAssertion() {
+    return {Purpose::revocation, std::string(authority), {}};
 }
 
 inline Assertion licenseAssertion() {

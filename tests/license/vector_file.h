@@ -29,5 +29,6 @@ std::optional<ReadVector> readVector(std::string_view text);
 // Every vector of our own formats, made from the fixed keys of signed_things.h. The public ones, tests/vectors/paseto
 // and tests/vectors/paserk, are kept as they were published and are not made here.
 std::vector<VectorFile> madeVectors();
+void addExchanges(std::vector<VectorFile>&);  // the part of them that is the device protocol's
 
 }  // namespace entitle::test

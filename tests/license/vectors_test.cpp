@@ -95,6 +95,58 @@ std::string judgeRequest(const Headers& headers, const std::string& body) {
     return wordOf(request);
 }
 
+std::string judgeExchangeRequest(const Headers& headers, const std::string& body) {
+    const auto operation = operationFrom(headers.at("operation")).value();
+    const auto request = verifyRequest(body, headers.at("authority"), operation);
+    if (request) {
+        EXPECT_EQ(test::payloadOf(body), headers.at("payload"));
+    }
+    return wordOf(request);
+}
+
+// The key set of `keyset`, as `roots` vouch for it.
+KeySet keySetOf(const Headers& headers) {
+    return verifyKeySet(headers.at("keyset"), parseRoots(headers.at("roots")).value(), 0).value();
+}
+
+std::string judgeExchangeAnswer(const Headers& headers, const std::string& body) {
+    const auto answer = verifyAnswer(body, keySetOf(headers), operationFrom(headers.at("operation")).value(),
+                                     DeviceId{headers.at("device")}, headers.at("rid"));
+    if (answer) {
+        EXPECT_EQ(test::payloadOf(body), headers.at("payload"));
+    }
+    return wordOf(answer);
+}
+
+std::string judgeRevocations(const Headers& headers, const std::string& body) {
+    const auto list = verifyRevocations(body, keySetOf(headers), std::stoull(headers.at("minimum")));
+    if (list) {
+        EXPECT_EQ(test::payloadOf(body), headers.at("payload"));
+    }
+    return wordOf(list);
+}
+
+std::string judgeUpdateFile(const Headers&, const std::string& body) {
+    const auto file = parseUpdateFile(body);
+    if (file) {
+        const auto set = verifyKeySet(file->keySetToken, test::roots(), 0);
+        EXPECT_TRUE(set && verifyRevocations(file->revocationsToken, *set, 0));
+    }
+    return wordOf(file);
+}
+
+std::string judgeRollingToken(const Headers& headers, const std::string& body) {
+    const auto secrets = KeySecrets::parse(headers.at("secrets")).value();
+    const LicenseId license{headers.at("license")};
+    const DeviceId device{headers.at("device")};
+    const auto read = readRollingToken(secrets, body, license, device);
+    if (!read) return "bad-form";
+    EXPECT_EQ(std::to_string(read->token.number), headers.at("number"));
+    EXPECT_EQ(read->token.random, headers.at("random"));
+    if (!read->authentic) return "not-authentic";
+    return printRollingToken(secrets, read->token, license, device) == body ? "ok" : "another text";
+}
+
 std::string judgeLicenseFile(const Headers&, const std::string& body) {
     const auto file = parseLicenseFile(body);
     if (file) {
@@ -214,7 +266,8 @@ std::string judgeTokenSteps(const Headers& headers, const std::string& body) {
     EXPECT_EQ(publicHalf.paserk(), headers.at("paserk"));
     EXPECT_EQ(publicHalf.keyId(), headers.at("kid"));
     EXPECT_EQ(deviceIdOf(publicHalf).value, headers.at("device"));
-    for (const auto& assertion : {test::licenseAssertion(), test::keySetAssertion(), test::requestAssertion()}) {
+    for (const auto& assertion : {test::licenseAssertion(), test::keySetAssertion(), test::requestAssertion(),
+                                  test::exchangeAssertion(), test::answerAssertion(), test::revocationAssertion()}) {
         if (toHex(assertion.encode()) != headers.at("assertion")) continue;
         return signToken(key, headers.at("payload"), assertion) == body ? "ok" : "another token";
     }
@@ -236,6 +289,11 @@ const std::map<std::string, Kind>& kinds() {
         {"license", {{"note", "roots", "keyset", "device"}, {"now", "standing", "payload"}, judgeLicense}},
         {"key-set", {{"note", "roots", "minimum"}, {"payload"}, judgeKeySet}},
         {"offline-request", {{"note"}, {"device", "payload"}, judgeRequest}},
+        {"request", {{"note", "authority", "operation"}, {"payload"}, judgeExchangeRequest}},
+        {"response", {{"note", "roots", "keyset", "operation", "device", "rid"}, {"payload"}, judgeExchangeAnswer}},
+        {"revocation", {{"note", "roots", "keyset", "minimum"}, {"payload"}, judgeRevocations}},
+        {"rolling-token", {{"note", "secrets", "license", "device"}, {"number", "random"}, judgeRollingToken}},
+        {"update-file", {{"note"}, {}, judgeUpdateFile}},
         {"license-file", {{"note"}, {}, judgeLicenseFile}},
         {"request-file", {{"note"}, {}, judgeRequestFile}},
         {"license-key", {{"note", "secrets"}, {"key", "payload"}, judgeLicenseKey}},
