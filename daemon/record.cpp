@@ -7,6 +7,8 @@
 #include <boost/throw_exception.hpp>
 #include <sodium.h>
 
+#include "license/clock_claims.h"
+
 namespace entitle {
 
 namespace {
@@ -104,6 +106,7 @@ std::string encodePayload(const Record& record, std::uint32_t version) {
     const auto& hold = record.state.reportedHold;
     state["reported_hold"] = json::object{{"kept", hold.kept}, {"until", orNull(hold.until)}};
     if (version >= 2) encodeOnline(record.state, state);
+    if (version >= 3) state["clock_spent"] = record.state.clockSpent;
 
     json::object root;
     root["generation"] = record.generation;
@@ -113,6 +116,7 @@ std::string encodePayload(const Record& record, std::uint32_t version) {
     root["key_set_version"] = record.keySetVersion;
     root["request"] = record.requestToken;
     root["state"] = std::move(state);
+    if (version >= 3) root["clock"] = encodeClockTrust(record.clock);
     root["last_audit"] = record.lastAudit ? json::value(printAuditEntry(*record.lastAudit)) : json::value(nullptr);
     return json::serialize(root);
 }
@@ -241,6 +245,7 @@ std::optional<State> decodeState(const json::value* value, std::uint32_t version
         state.conflictAt = reader.instantOrNull("conflict_at");
         state.revocationEpoch = reader.number<std::uint64_t>("revocation_epoch");
     }
+    if (version >= 3) state.clockSpent = reader.truth("clock_spent");
     if (!reader.ok()) return std::nullopt;
     return state;
 }
@@ -262,6 +267,11 @@ std::optional<Record> decodePayload(std::string_view payload, std::uint32_t vers
     auto state = decodeState(reader.member("state"), version);
     if (!state) return std::nullopt;
     record.state = *std::move(state);
+    if (version >= 3) {
+        const auto clock = decodeClockTrust(reader.text("clock"));
+        if (!clock) return std::nullopt;
+        record.clock = *clock;
+    }
     if (!reader.isNull("last_audit")) {
         record.lastAudit = parseAuditEntry(reader.text("last_audit"));
         reader.require(record.lastAudit.has_value());

@@ -2,7 +2,7 @@
 //
 // Byte form, all integers little endian:
 //   8 bytes  magic "ENTSTATE"
-//   u32      version, 2; 1 is still read: it knew nothing of the authority online
+//   u32      version, 3; 1 and 2 are still read: they knew nothing of the authority online, or of the clock
 //   u32      length of the payload, at most 1 MiB
 //   payload  canonical JSON: members in fixed order, no white space; parsed strictly, encoded again and compared
 //   32 bytes BLAKE2b-256 of everything before it
@@ -16,11 +16,12 @@
 #include <boost/system/result.hpp>
 
 #include "daemon/audit_entry.h"
+#include "license/clock_guard.h"
 #include "license/lifecycle.h"
 
 namespace entitle {
 
-inline constexpr std::uint32_t recordVersion = 2;
+inline constexpr std::uint32_t recordVersion = 3;
 inline constexpr std::size_t maxRecordBytes = 1024 * 1024 + 48;
 
 struct Record {
@@ -37,6 +38,8 @@ struct Record {
     std::uint64_t keySetVersion = 0;
 
     std::string requestToken;  // of state.pending: written out again unchanged until answered; "" if none
+
+    ClockTrust clock;  // what is remembered of this machine's clocks
 
     // Written with the state it belongs to. If the log lacks it at start it is appended there: log and state agree.
     std::optional<AuditEntry> lastAudit;

@@ -95,6 +95,12 @@ TEST(Record, AnyRecordOfAnyNumbersAndTextsComesBack) {
         if (*rc::gen::arbitrary<bool>()) record.state.renewAt = when();
         if (*rc::gen::arbitrary<bool>()) record.state.conflictAt = when();
         record.state.revocationEpoch = *rc::gen::arbitrary<std::uint64_t>();
+        record.state.clockSpent = *rc::gen::arbitrary<bool>();
+        for (auto looks = *rc::gen::inRange(0, 4); looks > 0; --looks) {
+            const Now now{when(), Seconds{*rc::gen::arbitrary<std::int32_t>()}, text(), *rc::gen::arbitrary<bool>()};
+            if (*rc::gen::arbitrary<bool>()) record.clock = imported(record.clock, now, when()).trust;
+            record.clock = judge(record.clock, now, {when(), Seconds{*rc::gen::arbitrary<std::int64_t>()}}).trust;
+        }
         const auto decoded = decodeRecord(encodeRecord(record));
         RC_ASSERT(decoded.has_value());
         RC_ASSERT(*decoded == record);
@@ -145,6 +151,25 @@ TEST(Record, OneOfVersionOneIsReadAndWrittenAnew) {
     EXPECT_EQ(errorOf(framed(payloadOf(anew), 1)), RecordError::badForm);
 }
 
+// A daemon that asked the authority, and knew nothing of a clock that is wrong.
+TEST(Record, OneOfVersionTwoIsReadAndWrittenAnew) {
+    const std::string old =
+        R"({"generation":3,"document":"v4.public.d","key_set":"v4.public.k","authority":"acme","key_set_version":7,)"
+        R"("request":"","state":{"pending":null,"ended":null,)"
+        R"("binding":{"match":"same","drift_since":null,"different_since":null},)"
+        R"("minimum_sequence":[{"license":"lic_aaaaaaaaaaaaaaaa","lowest":5,"issued_from":1790000000}],)"
+        R"("shrink_at":null,"reported":1,"reported_hold":{"kept":false,"until":null},"attempts":[],)"
+        R"("token":"t","renew_at":1790000009,"conflict_at":null,"revocation_epoch":4},"last_audit":null})";
+    const auto record = decodeRecord(framed(old, 2));
+    ASSERT_TRUE(record.has_value());
+    EXPECT_EQ(record->state.token, "t");
+    EXPECT_EQ(record->clock, ClockTrust{});
+    EXPECT_FALSE(record->state.clockSpent);
+    EXPECT_EQ(decodeRecord(encodeRecord(*record)).value(), *record);
+    EXPECT_EQ(errorOf(framed(old, 1)), RecordError::badForm);
+    EXPECT_EQ(errorOf(framed(old, 3)), RecordError::badForm);
+}
+
 TEST(Record, OneOfANewerVersionIsToldFromADamagedOne) {
     EXPECT_EQ(errorOf(framed(R"({"what":"we cannot know"})", recordVersion + 1)), RecordError::newerVersion);
     EXPECT_EQ(errorOf(framed("", std::numeric_limits<std::uint32_t>::max())), RecordError::newerVersion);
@@ -170,6 +195,7 @@ TEST(Record, OnlyOurOwnSpellingOfAPayloadIsRead) {
     EXPECT_EQ(edited(R"("key_set_version":7)", R"("key_set_version":"7")"), RecordError::badForm);
     EXPECT_EQ(edited(R"("reported":2)", R"("reported":9)"), RecordError::badForm);  // no such standing
     EXPECT_EQ(edited(R"("match":"drift")", R"("match":"SAME")"), RecordError::badForm);
+    EXPECT_EQ(edited(R"(\"anchored_here\":true)", R"(\"anchored_here\":1)"), RecordError::badForm);
     EXPECT_EQ(edited("acme", "\xff\xfe"), RecordError::badForm);                    // no UTF-8
     EXPECT_EQ(edited(R"(\"imported\")", R"(\"exported\")"), RecordError::badForm);  // the entry's own hash
     EXPECT_EQ(errorOf(framed("[]")), RecordError::badForm);
