@@ -128,6 +128,7 @@ ExitCode runCommandLine(Cli& cli, int argc, const char* const* argv, std::ostrea
     addIssueCommand(app, cli);
     addKeysCommands(app, cli);
     addAuthorityCommands(app, cli);
+    addServeCommand(app, cli);
     addDatabaseCommands(app, cli);
     try {
         app.parse(argc, argv);

@@ -1,6 +1,7 @@
 // The command line of entitle-server: what every command is given and what it answers. One file per command group.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -32,6 +33,7 @@ using Command = std::function<Granted<Answer>()>;
 // What main hands to every command.
 struct Cli {
     std::function<Instant()> now;
+    std::function<std::chrono::nanoseconds()> steady;  // for durations only
     std::function<std::optional<std::string>(const char*)> environment;
 
     // Set by the options before a command runs.
@@ -52,8 +54,9 @@ void addDatabaseCommands(CLI::App&, Cli&);
 void addLicenseCommands(CLI::App&, Cli&);
 void addIssueCommand(CLI::App&, Cli&);
 void addKeysCommands(CLI::App&, Cli&);
+void addServeCommand(CLI::App&, Cli&);
 
-// Parses, runs, prints. `now` and `environment` must be set.
+// Parses, runs, prints. `now`, `steady` and `environment` must be set.
 ExitCode runCommandLine(Cli&, int argc, const char* const* argv, std::ostream& out, std::ostream& err);
 
 // --roots, else ENTITLE_SERVER_ROOTS; refused with words when neither is given.

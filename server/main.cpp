@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
     keepNewFilesPrivate();
     Cli cli;
     cli.now = [] { return std::chrono::floor<Seconds>(std::chrono::system_clock::now()); };
+    cli.steady = [] { return std::chrono::steady_clock::now().time_since_epoch(); };
     cli.environment = [](const char* name) -> std::optional<std::string> {
         const char* value = std::getenv(name);
         return value == nullptr ? std::nullopt : std::optional<std::string>(value);

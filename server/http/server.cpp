@@ -31,12 +31,7 @@ namespace {
 // After a failed accept (no descriptor left, usually) the next attempt waits, instead of turning in circles.
 constexpr std::chrono::milliseconds acceptPause{100};
 
-struct Endpoint {
-    tcp::endpoint endpoint;
-    std::string text;
-};
-
-Allowed<Endpoint> parseEndpoint(const std::string& text) {
+Allowed<tcp::endpoint> parseEndpoint(const std::string& text) {
     const auto colon = text.rfind(':');
     const HttpRefusal wrong{"\"" + text + "\" is no address to listen on: write 127.0.0.1:8000 or [::1]:8000"};
     if (colon == std::string::npos) return wrong;
@@ -49,7 +44,7 @@ Allowed<Endpoint> parseEndpoint(const std::string& text) {
     const auto* end = text.data() + text.size();
     const auto [rest, bad] = std::from_chars(text.data() + colon + 1, end, port);
     if (error || bad != std::errc() || rest != end || bracketed != address.is_v6()) return wrong;
-    return Endpoint{{address, port}, text};
+    return tcp::endpoint(address, port);
 }
 
 IpAddress addressOf(const asio::ip::address& address) {
@@ -91,15 +86,9 @@ class Server final : public HttpServer {
     }
 
     Allowed<void> listen() {
+        if (auto fine = checkListen(options_); !fine) return fine.error();
         for (const auto& text : options_.listen) {
-            const auto endpoint = parseEndpoint(text);
-            if (!endpoint) return endpoint.error();
-            const auto& at = endpoint->endpoint;
-            if (!options_.tls && !options_.behindProxy && !at.address().is_loopback())
-                return HttpRefusal{
-                    "plain HTTP on " + text +
-                    " would show license keys and passwords to the network: set a certificate, listen on "
-                    "127.0.0.1, or say that a proxy terminates TLS"};
+            const auto at = parseEndpoint(text).value();
             auto acceptor = std::make_shared<tcp::acceptor>(*io_);
             error_code error;
             acceptor->open(at.protocol(), error);
@@ -272,6 +261,18 @@ class Server final : public HttpServer {
 };
 
 }  // namespace
+
+Allowed<void> checkListen(const HttpOptions& options) {
+    for (const auto& text : options.listen) {
+        const auto endpoint = parseEndpoint(text);
+        if (!endpoint) return endpoint.error();
+        if (!options.tls && !options.behindProxy && !endpoint->address().is_loopback())
+            return HttpRefusal{"plain HTTP on " + text +
+                               " would show license keys and passwords to the network: set a certificate, listen on "
+                               "127.0.0.1, or say by behind_proxy that a proxy terminates TLS"};
+    }
+    return {};
+}
 
 Allowed<std::unique_ptr<HttpServer>> HttpServer::start(HttpOptions options, std::vector<Route> routes, HttpHooks hooks,
                                                        HttpClock clock, HttpMetrics& metrics) {

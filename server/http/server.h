@@ -53,6 +53,9 @@ struct HttpOptions {
     RateLimits rates;
 };
 
+// May it listen where it is told to? What `start` refuses without trying.
+Allowed<void> checkListen(const HttpOptions&);
+
 // What the server asks of those who know the domain. All but makeWorker may be empty.
 struct HttpHooks {
     // For each thread of the pools, on that thread, before its first work. What it throws, `start` throws.

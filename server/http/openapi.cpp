@@ -1,0 +1,85 @@
+#include "server/http/openapi.h"
+
+#include <map>
+#include <set>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+namespace entitle {
+
+namespace {
+
+namespace json = boost::json;
+
+std::set<std::string> parametersOf(std::string_view pattern) {
+    std::set<std::string> out;
+    for (auto open = pattern.find('{'); open != std::string_view::npos; open = pattern.find('{', open + 1))
+        out.emplace(pattern.substr(open + 1, pattern.find('}', open) - open - 1));
+    return out;
+}
+
+void addPathParameters(const json::object& holder, std::set<std::string>& to) {
+    const auto* list = holder.if_contains("parameters");
+    if (list == nullptr) return;
+    for (const auto& each : list->as_array())
+        if (each.at("in").as_string() == "path") to.emplace(each.at("name").as_string());
+}
+
+bool needsToken(const json::object& operation) {
+    const auto* security = operation.if_contains("security");
+    return security != nullptr && !security->as_array().empty();
+}
+
+}  // namespace
+
+std::vector<std::string> openApiDifferences(std::string_view document, const std::vector<Route>& routes) {
+    const auto root = json::parse(document);
+    std::vector<std::string> out;
+    if (root.at("openapi").as_string().subview(0, 4) != "3.1.") out.emplace_back("the document is not OpenAPI 3.1");
+
+    std::map<std::string, const json::object*> described;
+    std::map<std::string, std::set<std::string>> parameters;
+    std::set<std::string> ids;
+    for (const auto& [path, item] : root.at("paths").as_object()) {
+        for (const auto& [method, operation] : item.as_object()) {
+            if (method == "parameters") continue;
+            std::string name(method);
+            for (auto& c : name) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+            name += " " + std::string(path);
+            described[name] = &operation.as_object();
+            addPathParameters(item.as_object(), parameters[name]);
+            addPathParameters(operation.as_object(), parameters[name]);
+            const auto* id = operation.as_object().if_contains("operationId");
+            if (id == nullptr || !ids.emplace(id->as_string()).second)
+                out.push_back(name + " has no operationId of its own");
+            if (operation.at("responses").as_object().empty()) out.push_back(name + " describes no response");
+        }
+    }
+
+    for (const auto& route : routes) {
+        const auto name = route.method + " " + route.pattern;
+        const auto found = described.find(name);
+        if (found == described.end()) {
+            out.push_back(name + " is served and not described");
+            continue;
+        }
+        const auto& operation = *found->second;
+        const bool token = route.access != Access::open && route.access != Access::device;
+        if (token != needsToken(operation))
+            out.push_back(name +
+                          (token ? " needs a token and does not say so" : " says it needs a token and does not"));
+        if (parameters[name] != parametersOf(route.pattern))
+            out.push_back(name + " does not describe exactly the parameters of its path");
+        if (const auto* body = operation.if_contains("requestBody"); body != nullptr) {
+            const auto& types = body->at("content").as_object();
+            if (!route.accepts.empty() && types.if_contains(route.accepts) == nullptr)
+                out.push_back(name + " does not say that its body is " + route.accepts);
+        }
+        described.erase(found);
+    }
+    for (const auto& [name, operation] : described) out.push_back(name + " is described and not served");
+    return out;
+}
+
+}  // namespace entitle

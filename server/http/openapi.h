@@ -1,0 +1,18 @@
+// The OpenAPI 3.1 document of the API, built in from openapi.json, and whether it tells the truth.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/http/router.h"
+
+namespace entitle {
+
+std::string_view openApiDocument();
+
+// What the document and the table do not say alike, a sentence each: routes missing on either side, parameters, who may
+// ask, the type of a body. Throws when the document is no JSON.
+std::vector<std::string> openApiDifferences(std::string_view document, const std::vector<Route>&);
+
+}  // namespace entitle
