@@ -98,11 +98,14 @@ void connectSqlite(soci::session& sql, const std::filesystem::path& path, std::c
 }
 
 void connectPostgresql(soci::session& sql, const DatabaseAddress& address, std::chrono::milliseconds wait) {
+    const auto milliseconds = std::to_string(std::max<long long>(1000, wait.count()));
     std::string url = address.url();
-    const auto seconds = std::max<long long>(1, std::chrono::ceil<Seconds>(wait).count());
-    if (url.find("connect_timeout=") == std::string::npos)
-        url +=
-            (url.find('?') == std::string::npos ? "?connect_timeout=" : "&connect_timeout=") + std::to_string(seconds);
+    const auto unlessGiven = [&](const std::string& name, const std::string& value) {
+        if (url.find(name + "=") != std::string::npos) return;
+        url += (url.find('?') == std::string::npos ? "?" : "&") + name + "=" + value;
+    };
+    unlessGiven("connect_timeout", std::to_string(std::max<long long>(2, std::chrono::ceil<Seconds>(wait).count())));
+    unlessGiven("tcp_user_timeout", milliseconds);  // a server whose machine is gone says nothing
     try {
         sql.open(*soci::factory_postgresql(), url);
     } catch (const soci::soci_error& error) {
@@ -110,9 +113,8 @@ void connectPostgresql(soci::session& sql, const DatabaseAddress& address, std::
         while (!why.empty() && why.back() == '\n') why.pop_back();
         throw DatabaseFault("the database " + address.shown() + " cannot be reached: " + why);
     }
-    const std::string milliseconds = std::to_string(std::max<long long>(1, wait.count()));
     sql << "SET client_min_messages = warning";
-    sql << "SET lock_timeout = " + milliseconds;
+    sql << "SET lock_timeout = " + std::to_string(std::max<long long>(1, wait.count()));
     sql << "SET client_encoding = 'UTF8'";
     // What was answered must survive a crash of the server, whatever its configuration says.
     std::string set;

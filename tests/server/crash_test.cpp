@@ -174,6 +174,60 @@ TEST_F(Killed, AtAnyStepOfARotationLeavesAnAuthorityThatSigns) {
     EXPECT_LT(published, kills);
 }
 
+TEST_F(Killed, AtAnyStepOfABackupLeavesAWholeFileOrNoneAndTheNextRunFinishes) {
+    int kills = 0, whole = 0;
+    for (int nth = 1;; ++nth) {
+        const auto where = copy();
+        const auto file = desk_.scratch("backup.db");
+        fs::remove(file);
+        const std::vector<std::string> command{"--dir", where.string(), "backup", "--out", file.string()};
+        const auto death = program_.killAtChange(command, nth);
+        if (death == Program::Death::cannotTrace) GTEST_SKIP() << "needs ptrace, which is not allowed here";
+        if (death == Program::Death::finished) break;
+        ++kills;
+        if (fs::exists(file)) {
+            ++whole;
+        } else {
+            const auto again = program_.run(command);
+            ASSERT_EQ(again.exitCode, 0) << "kill " << nth << ": " << again.err;
+        }
+        for (const auto* suffix : {"", "-wal", "-shm"}) fs::remove((where / "authority.db").string() + suffix);
+        const auto restored = program_.run({"--dir", where.string(), "restore", "--from", file.string()});
+        ASSERT_EQ(restored.exitCode, 0) << "kill " << nth << ": " << restored.err;
+        ASSERT_EQ(program_.run(issueCommand(where)).exitCode, 0) << "kill " << nth;
+    }
+    EXPECT_GT(kills, 20);
+    EXPECT_GT(whole, 0) << "some kills must fall behind the last step";
+    EXPECT_LT(whole, kills);
+}
+
+TEST_F(Killed, AtAnyStepOfARestoreLeavesAWholeDatabaseOrNoneAndTheNextRunFinishes) {
+    const auto file = desk_.scratch("backup.db");
+    ASSERT_EQ(program_.run({"--dir", desk_.directory().string(), "backup", "--out", file.string()}).exitCode, 0);
+    int kills = 0, whole = 0;
+    for (int nth = 1;; ++nth) {
+        const auto where = copy();
+        for (const auto* suffix : {"", "-wal", "-shm"}) fs::remove((where / "authority.db").string() + suffix);
+        const std::vector<std::string> command{"--dir", where.string(), "restore", "--from", file.string()};
+        const auto death = program_.killAtChange(command, nth);
+        if (death == Program::Death::cannotTrace) GTEST_SKIP() << "needs ptrace, which is not allowed here";
+        if (death == Program::Death::finished) break;
+        ++kills;
+        const auto again = program_.run(command);
+        if (fs::exists(where / "authority.db") && again.exitCode == 1) {
+            ++whole;
+            ASSERT_NE(again.err.find("never overwritten"), std::string::npos) << again.err;
+        } else {
+            ASSERT_EQ(again.exitCode, 0) << "kill " << nth << ": " << again.err;
+        }
+        const auto issued = program_.run(issueCommand(where));
+        ASSERT_EQ(issued.exitCode, 0) << "kill " << nth << ": " << issued.err;
+    }
+    EXPECT_GT(kills, 20);
+    EXPECT_GT(whole, 0) << "some kills must fall behind the last step";
+    EXPECT_LT(whole, kills);
+}
+
 TEST(KilledFounding, AtAnyStepCanBeRunAgainAndLeavesNothingHalfUsable) {
     Program program;
     int kills = 0, founded = 0;
