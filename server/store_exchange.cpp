@@ -35,8 +35,12 @@ void check(const ExchangeFacts& facts, const Exchange& made) {
     if (device.number != 0 && (!facts.holds() || device.number != facts.device->number))
         throw std::logic_error("a decision may only change the seat its device holds");
     if (device.botsLeased > 0 && !device.leasedUntil) throw std::logic_error("a lease has an end");
+    auto leasedToOthers = facts.leasedToOthers;
+    for (const auto& release : made.releases)
+        for (const auto& other : facts.others)
+            if (release.endsLease && other.number == release.number) leasedToOthers -= other.botsLeased;
     if (device.botsLeased > 0 && facts.license.totalBots &&
-        facts.leasedToOthers + device.botsLeased > *facts.license.totalBots)
+        leasedToOthers + device.botsLeased > *facts.license.totalBots)
         throw std::logic_error("more bots leased than the license has");
 }
 

@@ -1,0 +1,445 @@
+#include "server/device_exchange.h"
+
+#include <algorithm>
+#include <array>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <sodium.h>
+
+#include "license/base64url.h"
+#include "license/catalogue.h"
+#include "license/fingerprint.h"
+#include "license/fingerprint_claim.h"
+#include "server/issue.h"
+
+namespace entitle {
+namespace {
+
+namespace code = exchange_code;
+
+FingerprintTemplate enrolledOf(const DeviceRow& row) {
+    if (row.fingerprint.empty()) return {};
+    boost::system::error_code failed;
+    const auto value = boost::json::parse(row.fingerprint, failed);
+    const auto* object = failed ? nullptr : value.if_object();
+    return object ? readFingerprintClaim(*object).value_or(FingerprintTemplate{}) : FingerprintTemplate{};
+}
+
+TokenChain chainOf(const RollingState& state) {
+    return {{state.number, state.random}, {state.previousNumber, state.previousRandom}, state.previousRid};
+}
+
+RollingState stateOf(const TokenChain& chain) {
+    return {chain.current.number, chain.current.random, chain.previous.number, chain.previous.random,
+            chain.previousRid};
+}
+
+std::string ofLicense(const LicenseRow& row) {
+    return "License " + row.id.value;
+}
+
+class Decision {
+  public:
+    Decision(const ExchangeFacts& facts, const ExchangeRequest& request, const ExchangeMeans& means,
+             const ExchangePolicy& policy, Instant now)
+        : facts_(facts), request_(request), means_(means), policy_(policy), now_(now) {}
+
+    ExchangeDecision make() {
+        if (request_.operation == Operation::deactivate) return deactivate();
+        if (auto no = refuseLicense()) return std::move(*no);
+        if (auto no = refuseRequest()) return std::move(*no);
+        switch (request_.operation) {
+            case Operation::renew:
+                return renew();
+            case Operation::reenrol:
+                return reenrol();
+            default:
+                return activate();
+        }
+    }
+
+  private:
+    // --- answers ----------------------------------------------------------------------------------------------------
+
+    ExchangeDecision answer(Outcome outcome, std::string_view word, std::string message,
+                            SignedEnd ended = SignedEnd::none, Seconds after = {}) const {
+        ExchangeDecision out;
+        out.outcome = outcome;
+        out.code = word;
+        out.message = std::move(message);
+        out.ended = ended;
+        out.after = after;
+        out.write.attempt = word;
+        return out;
+    }
+    ExchangeDecision denied(std::string_view word, std::string message, SignedEnd ended = SignedEnd::none) const {
+        // An activation names no license yet: its refusal ends nothing that the device holds.
+        return answer(Outcome::denied, word, std::move(message),
+                      request_.operation == Operation::activate ? SignedEnd::none : ended);
+    }
+
+    std::optional<ExchangeDecision> refuseLicense() const {
+        const LicenseRow& license = facts_.license;
+        if (license.status == LicenseStatus::revoked)
+            return denied(code::licenseRevoked, ofLicense(license) + " was revoked: ask whoever sold it.",
+                          SignedEnd::revoked);
+        if (license.status == LicenseStatus::suspended)
+            return denied(code::licenseSuspended, ofLicense(license) + " is suspended: ask whoever sold it.",
+                          SignedEnd::suspended);
+        if (license.endsAt && now_ >= *license.endsAt)
+            return denied(code::licenseEnded, ofLicense(license) + " ended on " + toRfc3339(*license.endsAt) + ".");
+        return std::nullopt;
+    }
+
+    std::optional<ExchangeDecision> refuseRequest() const {
+        if (request_.fingerprint.components.empty() && request_.operation != Operation::renew)
+            return denied(
+                code::noHardware,
+                "This machine shows no hardware to bind to, as in a container: run the daemon on the host and "
+                "mount its socket into the container.");
+        if (request_.highestSequence > maxClaimedSequence)
+            return denied(code::sequenceSpent, "This machine claims a document that no authority has issued.");
+        if (request_.operation == Operation::activate && facts_.license.type == "trial" && !facts_.holds() &&
+            !facts_.otherTrials.empty())
+            return denied(code::trialUsed, "This machine had its trial already: a trial is given once.");
+        return std::nullopt;
+    }
+
+    // An admin's word, where a machine may not go on by itself: `go`, or the answer to give until then.
+    std::optional<ExchangeDecision> askAdmin(std::string_view reason, std::string words, ExchangeDecision& go) const {
+        const auto& approval = facts_.approval;
+        if (!means_.sawOthers) {
+            ExchangeDecision look;
+            look.needsOthers = true;
+            return look;
+        }
+        if (approval && approval->state == ApprovalState::approved) {
+            go.write.usedApproval = approval->number;
+            return std::nullopt;
+        }
+        if (approval && approval->state == ApprovalState::denied && approval->decidedAt &&
+            now_ < *approval->decidedAt + policy_.approvalRefused)
+            return denied(code::approvalDenied, "An administrator refused this machine. " + words);
+        auto out = answer(Outcome::retry, code::approvalWaits,
+                          words + " An administrator must approve it; this machine goes on asking.", SignedEnd::none,
+                          policy_.approvalPoll);
+        if (approval && approval->state == ApprovalState::waiting)
+            out.write.attempt.clear();  // logged when it was asked
+        out.write.askApproval = reason;
+        out.write.approvalLabel = request_.hostLabel;
+        return out;
+    }
+
+    // --- operations -------------------------------------------------------------------------------------------------
+
+    ExchangeDecision deactivate() const {
+        ExchangeDecision out;
+        out.outcome = Outcome::granted;
+        out.ended = SignedEnd::released;
+        // Also when nothing is held: the answer to an earlier sending may have been lost.
+        if (!facts_.holds()) return out;
+        const Roll roll = rollToken(chainOf(facts_.device->rolling), means_.presented, request_.rid, means_.fresh);
+        if (roll.verdict == RollVerdict::conflict) return conflict();
+        out.write.releases.push_back({facts_.device->number, TransferKind::device, true});
+        out.write.attempt = "deactivated";
+        out.write.event = "released";
+        return out;
+    }
+
+    ExchangeDecision conflict() const {
+        auto out = answer(Outcome::conflict, code::conflict,
+                          "Two copies of this machine ask for one license, or it was restored from a backup.");
+        out.write.device = facts_.device;
+        if (!out.write.device->conflictAt) out.write.device->conflictAt = now_;
+        return out;
+    }
+
+    ExchangeDecision renew() {
+        if (!facts_.holds()) return renewWithoutSeat();
+        DeviceRow row = *facts_.device;
+        const Roll roll = rollToken(chainOf(row.rolling), means_.presented, request_.rid, means_.fresh);
+        if (roll.verdict == RollVerdict::conflict) return conflict();
+        ExchangeDecision go;
+        if (auto no = bind(row, go)) return std::move(*no);
+        if (row.conflictAt && now_ >= *row.conflictAt + policy_.conflictForgotten) row.conflictAt.reset();
+        if (roll.verdict == RollVerdict::ahead) go.write.attempt = "recovered";
+        return grant(std::move(row), roll.chain, std::move(go));
+    }
+
+    // The seat was given back, or this database is older than the seat.
+    ExchangeDecision renewWithoutSeat() {
+        const RollingState last = facts_.device ? facts_.device->rolling : RollingState{};
+        const bool oursButForgotten = means_.presented.authentic && means_.presented.token.number > last.number;
+        if (oursButForgotten && !facts_.full()) {
+            ExchangeDecision go;
+            go.write.attempt = "recovered";
+            go.write.event = "activated";
+            const Roll roll = rollToken(chainOf(last), means_.presented, request_.rid, means_.fresh);
+            return grant(newSeat(), roll.chain, std::move(go));
+        }
+        if (facts_.device)
+            return denied(code::seatReleased,
+                          "This machine's seat of license " + facts_.license.id.value + " was released.",
+                          SignedEnd::released);
+        return denied(code::unknownDevice, "This authority knows no such device: activate it with its license key.");
+    }
+
+    ExchangeDecision reenrol() {
+        if (!facts_.holds()) {
+            if (facts_.device)
+                return denied(code::seatReleased,
+                              "This machine's seat of license " + facts_.license.id.value + " was released.",
+                              SignedEnd::released);
+            return denied(code::unknownDevice,
+                          "This authority knows no such device: activate it with its license key.");
+        }
+        return enrolAnew();
+    }
+
+    ExchangeDecision activate() {
+        if (facts_.holds()) {
+            // A seat taken by an offline document has no chain yet: its first token is no new enrolment.
+            if (facts_.device->rolling.number != 0) return enrolAnew();
+            DeviceRow row = *facts_.device;
+            ExchangeDecision go;
+            if (auto no = bind(row, go)) return std::move(*no);
+            go.write.attempt = "granted";
+            return grant(std::move(row), restartChain(TokenChain{}, request_.rid, means_.fresh).chain, std::move(go));
+        }
+        ExchangeDecision go;
+        go.write.attempt = "granted";
+        go.write.event = "activated";
+        if (const DeviceRow* earlier = sameMachine()) {
+            if (facts_.enrolments >= policy_.enrolments)
+                if (auto no = askAdmin("enrolments", tooOften(), go)) return std::move(*no);
+            go.write.releases.push_back({earlier->number, TransferKind::enrol, true});
+        } else if (facts_.full()) {
+            if (auto no = makeRoom(go)) return std::move(*no);
+        }
+        if (facts_.license.type == "trial") go.write.trialMarks = trialMarksOf(request_.fingerprint);
+        const TokenChain last = facts_.device ? chainOf(facts_.device->rolling) : TokenChain{};
+        return grant(newSeat(), restartChain(last, request_.rid, means_.fresh).chain, std::move(go));
+    }
+
+    // The same machine with the same key begins a new chain: whoever holds the old one is in conflict from now on.
+    ExchangeDecision enrolAnew() {
+        DeviceRow row = *facts_.device;
+        ExchangeDecision go;
+        if (auto no = bind(row, go)) return std::move(*no);
+        const TokenChain chain = chainOf(row.rolling);
+        const Roll roll = restartChain(chain, request_.rid, means_.fresh);
+        if (roll.verdict == RollVerdict::conflict) return conflict();
+        if (roll.verdict == RollVerdict::repeat) return grant(std::move(row), chain, std::move(go));
+        if (!go.write.usedApproval) {
+            if (row.conflictAt && row.lastSeenAt && *row.lastSeenAt > *row.conflictAt) {
+                if (auto no = askAdmin("conflict", "Another copy of this machine goes on renewing.", go))
+                    return std::move(*no);
+            } else if (row.conflictAt && now_ < *row.conflictAt + policy_.conflictQuiet) {
+                return answer(Outcome::retry, code::conflictWaits,
+                              "Another copy of this machine may exist. Without one, this machine enrols anew on " +
+                                  toRfc3339(*row.conflictAt + policy_.conflictQuiet) + ".",
+                              SignedEnd::none, *row.conflictAt + policy_.conflictQuiet - now_);
+            } else if (facts_.enrolments >= policy_.enrolments) {
+                if (auto no = askAdmin("enrolments", tooOften(), go)) return std::move(*no);
+            }
+        }
+        // A row of its own, so that it is counted.
+        go.write.releases.push_back({row.number, TransferKind::enrol, true});
+        go.write.attempt = "enrolled";
+        row.number = 0;
+        row.takenAt = now_;
+        row.conflictAt.reset();
+        row.document.reset();
+        return grant(std::move(row), roll.chain, std::move(go));
+    }
+
+    // --- rules ------------------------------------------------------------------------------------------------------
+
+    // SAME goes on with what was enrolled; DRIFT that the machine itself backs is bound anew; else an admin decides.
+    std::optional<ExchangeDecision> bind(DeviceRow& row, ExchangeDecision& go) const {
+        const FingerprintTemplate enrolled = enrolledOf(row);
+        if (enrolled.components.empty() || request_.fingerprint == enrolled) {
+            rebind(row);
+            return std::nullopt;
+        }
+        const MatchReport report = match(enrolled, request_.fingerprint);
+        if (report.match == Match::same) return std::nullopt;
+        const bool byItself = report.match == Match::drift && report.strongMatched;
+        if (!byItself)
+            if (auto no = askAdmin(toString(report.match),
+                                   "This machine's hardware is not what the license was bound to.", go))
+                return no;
+        go.write.attempt = "rebound";
+        rebind(row);
+        return std::nullopt;
+    }
+
+    void rebind(DeviceRow& row) const {
+        if (!request_.fingerprint.components.empty())
+            row.fingerprint = boost::json::serialize(fingerprintClaim(request_.fingerprint));
+    }
+
+    const DeviceRow* sameMachine() const {
+        for (const auto& other : facts_.others) {
+            if (other.deviceKey.empty()) continue;
+            const auto enrolled = enrolledOf(other);
+            if (!enrolled.components.empty() && match(enrolled, request_.fingerprint).match == Match::same)
+                return &other;
+        }
+        return nullptr;
+    }
+
+    // Another machine holds the seat. Its owner releases it; past the cap, an admin's yes moves it here.
+    std::optional<ExchangeDecision> makeRoom(ExchangeDecision& go) const {
+        const std::string words =
+            ofLicense(facts_.license) + " is for " +
+            (facts_.license.deviceLimit == 1 ? std::string("one device")
+                                             : std::to_string(facts_.license.deviceLimit) + " devices") +
+            ", and as many hold it.";
+        const bool approved = facts_.approval && facts_.approval->state == ApprovalState::approved;
+        if (!approved && facts_.ownerTransfers < policy_.ownerTransfers)
+            return denied(code::deviceLimit, words + " Release one of them first.");
+        if (auto no = askAdmin("transfers", words + " It was moved too often of late.", go)) return no;
+        const auto seenAt = [](const DeviceRow& row) { return row.lastSeenAt.value_or(row.takenAt); };
+        const auto oldest =
+            std::min_element(facts_.others.begin(), facts_.others.end(),
+                             [&](const DeviceRow& a, const DeviceRow& b) { return seenAt(a) < seenAt(b); });
+        if (oldest == facts_.others.end()) return denied(code::deviceLimit, words);
+        go.write.releases.push_back({oldest->number, TransferKind::admin, false});
+        return std::nullopt;
+    }
+
+    static std::string tooOften() { return "This machine enrolled anew too often of late."; }
+
+    DeviceRow newSeat() const {
+        DeviceRow row;
+        row.device = request_.device();
+        row.deviceKey = request_.deviceKey.paserk();
+        row.takenAt = now_;
+        if (facts_.device) row.name = facts_.device->name;
+        rebind(row);
+        return row;
+    }
+
+    // A lease never shrinks while it is held: the device may not have heard of the smaller one.
+    void lease(DeviceRow& row, const License& document, const std::vector<Release>& releases) const {
+        row.botsInUse = request_.bots;
+        if (!facts_.license.totalBots || *facts_.license.totalBots < 0) {
+            row.botsLeased = 0;
+            row.leasedUntil.reset();
+            return;
+        }
+        const std::int64_t total = *facts_.license.totalBots;
+        std::int64_t given = facts_.leasedToOthers;
+        for (const auto& release : releases)
+            for (const auto& other : facts_.others)
+                if (other.number == release.number && release.endsLease && other.leasedUntil &&
+                    *other.leasedUntil > now_)
+                    given -= other.botsLeased;
+        const std::int64_t share = std::max<std::int64_t>(1, total / std::max(1, facts_.license.deviceLimit));
+        const std::int64_t held = row.leasedUntil && *row.leasedUntil > now_ ? row.botsLeased : 0;
+        row.botsLeased = std::clamp<std::int64_t>(std::max({share, held, request_.bots}), 0,
+                                                  std::max<std::int64_t>(0, total - given));
+        row.leasedUntil = document.freshUntil + document.grace;
+        if (document.endsAt) row.leasedUntil = std::min(*row.leasedUntil, *document.endsAt + document.windDown);
+    }
+
+    ExchangeDecision grant(DeviceRow row, const TokenChain& chain, ExchangeDecision go) {
+        const LicenseRow& license = facts_.license;
+        License document;
+        document.id = license.id;
+        document.authority = request_.authority;
+        document.device = request_.device();
+        row.deviceKey = request_.deviceKey.paserk();
+        document.fingerprint = enrolledOf(row);
+        document.issuedAt = now_;
+        document.notBefore = now_ - clockTolerance;
+        document.freshUntil = now_ + policy_.fresh;
+        document.endsAt = license.endsAt;
+        if (!document.endsAt && license.duration) document.endsAt = now_ + *license.duration;
+        document.type = license.type;
+        document.plan = license.plan;
+        document.maxBots = license.totalBots.value_or(license.maxBots);
+        document.features = expandFeatures(builtinCatalogue(), license.features, document.maxBots);
+        document.offline = policy_.offline;
+        document.grace = policy_.grace;
+        document.windDown = policy_.windDown;
+        document.check = policy_.check;
+        document.sequence = std::max(license.lastSequence, request_.highestSequence) + 1;
+
+        row.hostLabel = request_.hostLabel;
+        row.keyLevel = request_.keyLevel;
+        row.version = request_.productVersion;
+        row.rolling = stateOf(chain);
+        row.lastSeenAt = now_;
+        lease(row, document, go.write.releases);
+        if (row.leasedUntil) document.botsLeased = row.botsLeased;
+        row.document = DeviceDocument{document.sequence, now_, document.freshUntil, document.grace};
+
+        go.outcome = Outcome::granted;
+        go.token = chain.current;
+        go.write.device = std::move(row);
+        go.write.sequence = document.sequence;
+        go.write.signedWith = SigningUse{means_.signingKeyId, document.freshUntil + document.grace};
+        if (document.endsAt && !license.endsAt) go.write.endsAt = document.endsAt;
+        go.document = std::move(document);
+        return go;
+    }
+
+    const ExchangeFacts& facts_;
+    const ExchangeRequest& request_;
+    const ExchangeMeans& means_;
+    const ExchangePolicy& policy_;
+    const Instant now_;
+};
+
+}  // namespace
+
+ExchangeDecision decideExchange(const ExchangeFacts& facts, const ExchangeRequest& request, const ExchangeMeans& means,
+                                const ExchangePolicy& policy, Instant now) {
+    return Decision(facts, request, means, policy, now).make();
+}
+
+ExchangeDecision decideWait(const LicenseRow& license, const std::optional<DeviceRow>& device,
+                            const ExchangeRequest& request, std::uint64_t revocationEpoch, std::uint64_t keySetVersion,
+                            std::optional<Instant> changedAt, Instant) {
+    const auto say = [](Outcome outcome, std::string_view word, SignedEnd ended) {
+        ExchangeDecision out;
+        out.outcome = outcome;
+        out.code = word;
+        out.ended = ended;
+        return out;
+    };
+    if (license.status == LicenseStatus::revoked) return say(Outcome::denied, code::licenseRevoked, SignedEnd::revoked);
+    if (license.status == LicenseStatus::suspended)
+        return say(Outcome::denied, code::licenseSuspended, SignedEnd::suspended);
+    // Whether the seat is really gone is for a renewal to say, which presents a token: this database may be restored.
+    const bool away = !device || device->releasedAt;
+    const bool changed = !away && changedAt && (!device->document || *changedAt > device->document->issuedAt);
+    const bool newer = revocationEpoch > request.revocationEpoch || keySetVersion > request.keySetVersion;
+    if (away || changed || newer) return say(Outcome::granted, "", SignedEnd::none);
+    return say(Outcome::retry, code::noNews, SignedEnd::none);
+}
+
+std::vector<std::string> trialMarksOf(const FingerprintTemplate& fingerprint) {
+    std::vector<std::string> marks;
+    const auto take = [&](std::string_view name) {
+        for (const auto& component : fingerprint.components)
+            if (component.name == name)
+                for (const auto& hash : component.hashes) marks.push_back(component.name + ":" + hash);
+    };
+    for (const auto* name : {"tpm_ek", "product_uuid", "board_serial", "disk"}) take(name);
+    if (marks.empty()) take("machine_id");
+    return marks;
+}
+
+DeviceId declaredDevice(std::string_view machineId) {
+    const std::string named = "co.declared.1:" + std::string(machineId);
+    std::array<std::uint8_t, 16> hash{};
+    crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(named.data()), named.size(),
+                       nullptr, 0);
+    return DeviceId{toBase64url(hash)};
+}
+
+}  // namespace entitle

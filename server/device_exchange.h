@@ -1,0 +1,91 @@
+// The decision about one online request of a device: pure. What stands in the rows + the verified request + now → what
+// is written, and what is answered. Signing and sending are api_device.cpp's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "license/exchange.h"
+#include "license/key_set.h"
+#include "license/rolling_token.h"
+#include "server/exchange_rows.h"
+
+namespace entitle {
+
+// What online documents promise, and what a license's owner may do without an admin. Source: SECURITY.md.
+struct ExchangePolicy {
+    Seconds fresh = std::chrono::days{14};
+    Seconds grace = std::chrono::days{7};
+    Seconds windDown = std::chrono::hours{24};
+    Seconds check = std::chrono::hours{24};
+    Seconds offline = std::chrono::hours{72};
+    Seconds window = std::chrono::days{90};  // in which transfers and enrolments are counted
+    int ownerTransfers = 3;
+    int enrolments = 3;
+    // After a CONFLICT a device enrols anew by itself only when no other party came with a good token for so long …
+    Seconds conflictQuiet = std::chrono::hours{48};
+    Seconds conflictForgotten = std::chrono::hours{72};  // … and a conflict nobody enrolled over is forgotten then
+    Seconds approvalPoll = std::chrono::minutes{10};     // how often a device that waits for an admin asks
+    Seconds approvalRefused = std::chrono::days{7};      // how long an admin's no stands before it may be asked again
+};
+
+// The words of an answer's `code`, all of them; stable, devices and people decide by them.
+namespace exchange_code {
+inline constexpr std::string_view badKey = "bad_key";  // no such license: one word for a forged and a deleted key
+inline constexpr std::string_view licenseRevoked = "license_revoked";
+inline constexpr std::string_view licenseSuspended = "license_suspended";
+inline constexpr std::string_view licenseEnded = "license_ended";
+inline constexpr std::string_view unknownLicense = "unknown_license";
+inline constexpr std::string_view unknownDevice = "unknown_device";
+inline constexpr std::string_view seatReleased = "seat_released";
+inline constexpr std::string_view deviceLimit = "device_limit";
+inline constexpr std::string_view trialUsed = "trial_used";
+inline constexpr std::string_view noHardware = "no_hardware";
+inline constexpr std::string_view sequenceSpent = "sequence_spent";
+inline constexpr std::string_view conflict = "conflict";
+inline constexpr std::string_view conflictWaits = "conflict_waits";    // nobody else may come for a while
+inline constexpr std::string_view approvalWaits = "approval_waits";    // an admin must say yes
+inline constexpr std::string_view approvalDenied = "approval_denied";  // an admin said no
+inline constexpr std::string_view noNews = "no_news";
+}  // namespace exchange_code
+
+struct ExchangeDecision {
+    bool needsOthers = false;  // nothing was decided: ask again with facts.others and facts.approval
+    Exchange write;
+    Outcome outcome = Outcome::retry;
+    std::string code;     // empty exactly when granted
+    std::string message;  // for people
+    SignedEnd ended = SignedEnd::none;
+    Seconds after{};
+    std::optional<RollingToken> token;  // to hand out
+    std::optional<License> document;    // to sign
+};
+
+// What the caller drew or looked up for one decision, so that the decision itself is a function.
+struct ExchangeMeans {
+    std::string fresh;         // base64url of 16 random bytes
+    std::string signingKeyId;  // what a document will be signed with
+    PresentedToken presented;  // the request's, read; {} for activate and reenrol
+    bool sawOthers = true;     // ExchangeQuery::withOthers, which an ordinary renewal saves itself
+};
+
+// For activate, renew, deactivate and reenrol. `request` was verified; its license, or its key's, is facts.license.
+ExchangeDecision decideExchange(const ExchangeFacts&, const ExchangeRequest&, const ExchangeMeans&,
+                                const ExchangePolicy&, Instant now);
+
+// For wait, before anything happened: is there something to tell? The license may have changed at `changedAt`.
+ExchangeDecision decideWait(const LicenseRow&, const std::optional<DeviceRow>&, const ExchangeRequest&,
+                            std::uint64_t revocationEpoch, std::uint64_t keySetVersion,
+                            std::optional<Instant> changedAt, Instant now);
+
+// What names a machine among all that had a trial: its strong components, else its machine-id. Hashes, not facts.
+std::vector<std::string> trialMarksOf(const FingerprintTemplate&);
+
+// The key under which a machine that only declares its name holds a seat: base64url of 16 bytes. No device key can
+// hash to it but by chance.
+DeviceId declaredDevice(std::string_view machineId);
+
+}  // namespace entitle
