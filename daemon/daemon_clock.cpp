@@ -22,6 +22,7 @@ Now Daemon::look() {
     auto look = judge(record_.clock, read_, clockRules());
     record_.clock = std::move(look.trust);
     clock_ = look.judgement;
+    clockWantsContact_ = clockWantsContact_ || clock_.renew;
     Now judged = read_;
     judged.wall = clock_.forDocuments;
     // What was in force stays so: a document whose beginning lies after its issue was valid when it was installed.
@@ -58,6 +59,10 @@ void Daemon::settleClock(const Now& now) {
         announce();
     }
     if (clock_.spent() != record_.state.clockSpent) happen(ClockJudged{clock_.spent()}, now);
+    if (clockWantsContact_ && online()) {
+        clockWantsContact_ = false;
+        if (record_.state.current) happen(RefreshRequested{freshNonce(), RetryPolicy::background}, now);
+    }
     if (!record_.state.current || saveAgainAt_) return;  // no document hangs on it, or it is written again anyway
     const bool due = record_.clock.bootId != keptClock_.bootId || record_.clock.flag != keptClock_.flag ||
                      record_.clock.boottime < keptClock_.boottime ||
