@@ -41,9 +41,10 @@ Standing standingAt(const State& state, Instant wall) {
     if (state.ended) return state.ended->standing == Standing::suspended ? Standing::suspended : Standing::revoked;
     if (state.binding.match == Match::different) return Standing::wrongDevice;
     if (wall < license.notBefore) return Standing::notYetValid;
+    // Before the drift's end, for what the wall says is not believed: expired does not turn into another reason.
+    if (state.clockSpent) return Standing::expired;
     const auto drifted = driftEnd(state.binding);
     if (drifted && wall >= *drifted && *drifted < overAt(state)) return Standing::wrongDevice;
-    if (state.clockSpent) return Standing::expired;
     if (wall < overAt(state)) {
         const bool doubted = state.conflictAt && wall >= *state.conflictAt;
         return wall < license.freshUntil && !doubted ? Standing::active : Standing::grace;

@@ -58,8 +58,69 @@ Match anyMatch() {
     return *rc::gen::element(Match::same, Match::drift, Match::different);
 }
 
+std::string anyRid() {
+    return *rc::gen::element<std::string>("r1", "r2", "r3", "r4");
+}
+std::string anyToken() {
+    return *rc::gen::element<std::string>("", "t1", "t2");
+}
+std::uint32_t anyJitter() {
+    return *rc::gen::arbitrary<std::uint32_t>();
+}
+SignedEnd anyEnd() {
+    return *rc::gen::element(SignedEnd::none, SignedEnd::revoked, SignedEnd::suspended, SignedEnd::released);
+}
+
+// What the network, the timer and an impatient person may do: no word of the authority in it.
+Event anyFault() {
+    switch (*rc::gen::inRange(0, 7)) {
+        case 0:
+            return Unreachable{anyRid(), std::nullopt, anyJitter()};
+        case 1:
+            return Unreachable{anyRid(), Seconds{*rc::gen::inRange(-10, 1'000'000'000)}, anyJitter()};
+        case 2:
+            return ContactDue{anyRid()};
+        case 3:
+            return RefreshRequested{anyRid(), *rc::gen::element(RetryPolicy::userWaiting, RetryPolicy::background)};
+        case 4:
+            return ActivateRequested{anyRid(), *rc::gen::element<std::string>("CO-A", "CO-B")};
+        case 5:
+            return Resumed{};
+        default:
+            return Tick{};
+    }
+}
+
+// What the authority says.
+Event anyWord() {
+    switch (*rc::gen::inRange(0, 6)) {
+        case 0:
+            return LicenseDenied{anyRid(), {"lic_a"}, anyEnd(), anyInstant(), anySpan()};
+        case 1:
+            return LicenseConflicted{anyRid(), anyRid()};
+        case 2:
+            return SeatReturned{anyRid()};
+        case 3:
+            return LicenseEnded{{"lic_a"}, anyEnd(), anyInstant()};
+        case 4:
+            return RevocationPushed{
+                *rc::gen::inRange<std::uint64_t>(0, 5),
+                {{{"lic_a"},
+                  *rc::gen::element(RevocationKind::revoked, RevocationKind::suspended, RevocationKind::reinstated),
+                  anyInstant()}}};
+        default:
+            return LicenseGranted{anyRid(), anyLicense(), anyMatch(), "t9", anySpan()};
+    }
+}
+
 Event anyEvent() {
-    switch (*rc::gen::inRange(0, 8)) {
+    switch (*rc::gen::inRange(0, 12)) {
+        case 8:
+        case 9:
+            return anyWord();
+        case 10:
+        case 11:
+            return anyFault();
         case 7:
             return ClockJudged{*rc::gen::arbitrary<bool>()};
         case 0:
@@ -91,6 +152,21 @@ State anyState() {
     if (*rc::gen::inRange(0, 3) == 0) state.minimumSequence = {{{"lic_a"}, *rc::gen::inRange<std::uint64_t>(0, 6)}};
     state.shrinkAt = maybeInstant();
     state.clockSpent = *rc::gen::inRange(0, 4) == 0;
+    for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
+        Attempt attempt;
+        attempt.operation =
+            *rc::gen::element(Operation::activate, Operation::renew, Operation::deactivate, Operation::reenrol);
+        attempt.rid = "r" + std::to_string(i);
+        if (attempt.operation != Operation::activate) attempt.license = {"lic_a"};
+        attempt.failures = *rc::gen::inRange<std::uint32_t>(0, 5);
+        attempt.nextAttempt = anyInstant();
+        attempt.waitingUntil = maybeInstant();
+        state.attempts.push_back(attempt);
+    }
+    state.token = anyToken();
+    state.renewAt = maybeInstant();
+    state.conflictAt = maybeInstant();
+    state.revocationEpoch = *rc::gen::inRange<std::uint64_t>(0, 4);
     state.reported = static_cast<Standing>(*rc::gen::inRange(0, 9));
     state.reportedHold = {*rc::gen::arbitrary<bool>(), maybeInstant()};
     return state;
@@ -134,7 +210,20 @@ RC_GTEST_PROP(LifecycleProperty, StepAnswersEveryStateEventAndTime, ()) {
     std::vector<std::size_t> kinds;
     for (const Effect& effect : done.effects) kinds.push_back(effect.index());
     RC_ASSERT(std::is_sorted(kinds.begin(), kinds.end()));
-    RC_ASSERT(std::set<std::size_t>(kinds.begin(), kinds.end()).size() == kinds.size());
+    std::set<std::string> called;
+    for (const Effect& effect : done.effects)
+        if (const auto* call = std::get_if<CallAuthority>(&effect)) {
+            // Only what is on disk is sent, and with a time for the next try.
+            const bool stored =
+                std::any_of(done.state.attempts.begin(), done.state.attempts.end(), [&](const Attempt& attempt) {
+                    return attempt.rid == call->rid && (attempt.nextAttempt > t || t == Instant::max());
+                });
+            RC_ASSERT(stored);
+            called.insert(call->rid);
+        }
+    RC_ASSERT(std::set<std::size_t>(kinds.begin(), kinds.end()).size() + called.size() - (called.empty() ? 0 : 1) <=
+              kinds.size());
+    RC_ASSERT(done.state.attempts.size() <= maxAttempts);
     const auto has = [&](std::size_t kind) { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); };
     RC_ASSERT(has(0) == (done.state != before));
     RC_ASSERT(has(2) == (done.state.reported != before.reported));
@@ -167,8 +256,13 @@ RC_GTEST_PROP(LifecycleProperty, ReplayedLogGivesTheSameState, ()) {
     for (int i = *rc::gen::inRange(0, 30); i > 0; --i) {
         const Event event = anyEvent();
         const Instant next = t + Seconds{*rc::gen::inRange(0, 15)};
-        for (auto wake = nextWake(awake, at(t)); wake && *wake <= next; wake = nextWake(awake, at(*wake)))
+        for (auto wake = nextWake(awake, at(t)); wake && *wake <= next; wake = nextWake(awake, at(*wake))) {
             awake = step(awake, Tick{}, at(*wake)).state;
+            if (!contactDue(awake, at(*wake))) continue;
+            const Event contact = ContactDue{anyRid()};  // a question is an entry of the log
+            awake = step(awake, contact, at(*wake)).state;
+            replayed = step(replayed, contact, at(*wake)).state;
+        }
         t = next;
         awake = step(awake, event, at(t)).state;
         replayed = step(replayed, event, at(t)).state;
@@ -226,7 +320,7 @@ RC_GTEST_PROP(LifecycleProperty, RevokedStaysSoWithoutAnImport, ()) {
     state.ended = Ended{Standing::revoked, anyInstant()};
     for (int i = *rc::gen::inRange(0, 20); i > 0; --i) {
         const Event event = anyEvent();
-        if (std::holds_alternative<Imported>(event)) continue;
+        if (std::holds_alternative<Imported>(event) || std::holds_alternative<LicenseGranted>(event)) continue;
         const Instant t = anyInstant();
         state = step(state, event, at(t)).state;
         RC_ASSERT(!inForce(state.reported));
@@ -243,6 +337,7 @@ RC_GTEST_PROP(LifecycleProperty, ValidLicenseIsLostOnlyByDeactivationOtherHardwa
     before.current->grace = Seconds{*rc::gen::inRange(11, 30)};
     if (before.current->endsAt) before.current->endsAt = t + Seconds{*rc::gen::inRange(1, 20)};
     before.ended.reset();
+    before.conflictAt.reset();
     before.clockSpent = false;
     before.binding = {};
     if (*rc::gen::arbitrary<bool>())
@@ -251,6 +346,10 @@ RC_GTEST_PROP(LifecycleProperty, ValidLicenseIsLostOnlyByDeactivationOtherHardwa
     RC_ASSERT(valid(before, t));
 
     const Event event = anyEvent();
+    // The authority's own word may end it, or put another in its place; that is anyWord.
+    if (event.index() >= Event(LicenseGranted{}).index() && event.index() <= Event(RevocationPushed{}).index() &&
+        !std::holds_alternative<Unreachable>(event))
+        return;
     const bool decided =
         std::holds_alternative<DeactivateRequested>(event) ||
         (std::holds_alternative<DeviceChanged>(event) && std::get<DeviceChanged>(event).match == Match::different) ||
@@ -288,6 +387,53 @@ RC_GTEST_PROP(LifecycleProperty, LowerNumberIsNeverImported, ()) {
     }
 }
 
+// An outage of any length, with any clock, any number of retries and restarts: the license stays what its own times
+// say.
+RC_GTEST_PROP(LifecycleProperty, NoSequenceOfFaultsLosesAPaidLicense, ()) {
+    State state = step({}, Imported{importable()}, at(noon)).state;
+    state.token = anyToken();
+    if (*rc::gen::arbitrary<bool>()) state.renewAt = anyInstant();
+    const State steady = state;
+    for (int i = *rc::gen::inRange(0, 30); i > 0; --i) {
+        Event event = anyFault();
+        if (*rc::gen::inRange(0, 4) == 0) {  // answers that settle nothing
+            event = LicenseDenied{anyRid(), {}, SignedEnd::none, anyInstant(), anySpan()};
+        }
+        state = step(state, event, at(anyInstant())).state;
+        const Instant t = anyInstant();
+        RC_ASSERT(state.current == steady.current);
+        RC_ASSERT(state.token == steady.token);
+        RC_ASSERT(standingOf(state, at(t)) == standingOf(steady, at(t)));
+        RC_ASSERT(holdOf(state, at(t)) == holdOf(steady, at(t)));
+    }
+}
+
+RC_GTEST_PROP(LifecycleProperty, UnreachableTakesNothing, ()) {
+    const State before = step(anyState(), Tick{}, at(noon)).state;
+    const Step done = step(before, Unreachable{anyRid(), std::nullopt, anyJitter()}, at(noon));
+    RC_ASSERT(done.state.current == before.current);
+    RC_ASSERT(done.state.ended == before.ended);
+    RC_ASSERT(done.state.reported == before.reported);
+    RC_ASSERT(done.state.token == before.token);
+    RC_ASSERT(done.state.attempts.size() == before.attempts.size());
+    for (const Attempt& attempt : before.attempts) RC_ASSERT(findAttempt(done.state, attempt.rid) != nullptr);
+}
+
+// The rid changes only with the token: what an honest device needs not to look like a copy.
+RC_GTEST_PROP(LifecycleProperty, ARenewalKeepsItsRidUntilItsAnswerIsStored, ()) {
+    State state = step({}, Imported{importable()}, at(noon)).state;
+    state.token = "t1";
+    state = step(state, RefreshRequested{"first"}, at(noon)).state;
+    for (int i = *rc::gen::inRange(0, 20); i > 0; --i) {
+        const Event event = *rc::gen::arbitrary<bool>() ? anyFault() : anyWord();
+        state = step(state, event, at(noon + Seconds{*rc::gen::inRange(0, 100)})).state;
+        if (state.token != "t1") return;
+        const Attempt* attempt = findAttempt(state, "first");
+        RC_ASSERT(attempt != nullptr);
+        RC_ASSERT(attempt->token == "t1");
+    }
+}
+
 // The grid is every second of the range in which the generated moments meet.
 RC_GTEST_PROP(LifecycleProperty, NextWakeHitsEachChangeExactly, ()) {
     const State state = anyState();
@@ -301,7 +447,8 @@ RC_GTEST_PROP(LifecycleProperty, NextWakeHitsEachChangeExactly, ()) {
     std::vector<Instant> brute;
     for (Instant t = first + Seconds{1}; t <= last; t += Seconds{1}) {
         const Now before = at(t - Seconds{1});
-        if (standingOf(state, at(t)) != standingOf(state, before) || holdOf(state, at(t)) != holdOf(state, before))
+        if (standingOf(state, at(t)) != standingOf(state, before) || holdOf(state, at(t)) != holdOf(state, before) ||
+            contactDueAt(state) == t)
             brute.push_back(t);
     }
     RC_ASSERT(walked == brute);
@@ -314,7 +461,7 @@ RC_GTEST_PROP(LifecycleProperty, NextWakeLiesStrictlyAheadAndRunsOut, ()) {
     while (const auto wake = nextWake(state, at(t))) {
         RC_ASSERT(*wake > t);
         t = *wake;
-        RC_ASSERT(++steps < 20);
+        RC_ASSERT(++steps < 24);
     }
 }
 
