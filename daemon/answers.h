@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "license/clock_guard.h"
 #include "license/entitlements.h"
 #include "license/fingerprint.h"
 #include "license/slots.h"
@@ -30,10 +31,22 @@ struct StatusAnswer {
     std::string keyLevel;
     std::string version;
     Now now;
+    ClockFlag clockFlag = ClockFlag::none;
+    Instant believed{};         // what the daemon takes the time to be
+    Seconds clockBudgetLeft{};  // of uptime, while the clock is flagged
     Instant startedAt{};
     bool requestPending = false;
     std::uint64_t generation = 0;
     bool container = false;
+
+    std::string authorityUrl;  // "": nothing is asked online
+    std::optional<Instant> nextContact;
+    std::optional<Instant> lastContact;    // since this daemon started
+    std::optional<Instant> lastFailureAt;  // nothing since the last contact
+    std::string lastFailure;               // a sentence
+    bool activating = false;               // an activation waits for its answer
+    bool returning = false;                // a seat is to be given back, as soon as the authority can be reached
+    std::optional<Instant> conflictAt;     // the authority saw a copy of this device
 };
 
 struct FeatureAnswer {
@@ -78,6 +91,23 @@ struct Held {
 struct AdminRefusal {
     std::string code;
     std::string message;
+};
+
+// How a question to the authority that somebody waits for goes on.
+struct ContactNews {
+    std::uint32_t sent = 0;  // how often
+    std::string message;     // why there is no answer yet
+    Instant nextAttempt{};
+};
+struct ContactEnd {
+    enum class Outcome {
+        done,
+        refused,  // see `why`; nothing more happens by itself
+        pending,  // nobody waits any longer, but the daemon goes on asking; see `news`
+    };
+    Outcome outcome = Outcome::done;
+    AdminRefusal why;
+    ContactNews news;
 };
 
 struct SlotPage {

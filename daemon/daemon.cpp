@@ -20,7 +20,7 @@ std::string json(boost::json::object object) {
 // A moment of boottime as wall time, rounded up: a timer that fires early would only have to be armed again.
 Instant onTheWall(std::chrono::nanoseconds boottime, const Now& now) {
     auto left = std::chrono::ceil<Seconds>(boottime - now.boottime);
-    return now.wall + std::max(left, Seconds{0}) + Seconds{1};
+    return plus(now.wall, std::max(left, Seconds{0}) + Seconds{1});
 }
 
 void takeEarlier(std::optional<Instant>& earliest, std::optional<Instant> candidate) {
@@ -38,15 +38,21 @@ Daemon::Daemon(Seams seams, Settings settings, LoadedRecord loaded, SlotFile::Op
       loadedFrom_(loaded.origin),
       loadMessage_(std::move(loaded.message)),
       slots_(std::move(slotFile)) {
-    Now now = seams_.clock.now();
-    startedAt_ = now.wall;
+    toldFlag_ = record_.clock.flag;
+    keptClock_ = record_.clock;
+    Now now = look();
+    startedAt_ = read_.wall;
     probe();
     if (loadedFrom_ == LoadedRecord::Origin::recovered || loadedFrom_ == LoadedRecord::Origin::lost) {
         log().error("{}", loadMessage_);
         note("recovered", json({{"lost", loadedFrom_ == LoadedRecord::Origin::lost}}), now);
     }
     verifyStoredLicense(now);
-    if (record_.state.current) happen(DeviceChanged{presentMatch(record_.state.current->fingerprint)}, now);
+    if (record_.state.current) {
+        now = afterSignedTime(record_.state.current->issuedAt);
+        happen(DeviceChanged{presentMatch(record_.state.current->fingerprint)}, now);
+    }
+    settleClock(now);
     happen(Tick{}, now);
 }
 
@@ -69,7 +75,7 @@ void Daemon::verifyStoredLicense(const Now& now) {
 }
 
 void Daemon::ready() {
-    Now now = seams_.clock.now();
+    Now now = look();
     slots_.openReclaimWindow(now.boottime + settings_.slots.reclaimWindow);
     note("started",
          json({{"version", settings_.version},
@@ -81,17 +87,18 @@ void Daemon::ready() {
 
 void Daemon::retire() {
     if (std::exchange(retired_, true)) return;
-    Now now = seams_.clock.now();
+    Now now = look();
     logPrepared();
     (void)seams_.audit.flushDenials(now, true);
     note("stopped", json({{"slots", slots_.ledger().size()}}), now);
     if (saveAgainAt_) (void)seams_.store.save(record_);
+    correspondence_.connect(nullptr);
     (void)seams_.audit.sync();
 }
 
 void Daemon::wake() {
     if (retired_) return;
-    Now now = seams_.clock.now();
+    Now now = look();
     armed_.reset();  // it has fired, or is about to be set anew
     try {
         logPrepared();
@@ -105,15 +112,17 @@ void Daemon::wake() {
             note("reclaims-expired", json({{"slots", expired}}), now);
         }
         if (auto flushed = seams_.audit.flushDenials(now); !flushed) log().warn("{}", flushed.error().message);
+        settleClock(now);
         happen(Tick{}, now);
+        if (online() && contactDue(record_.state, now)) happen(ContactDue{freshNonce()}, now);
     } catch (...) {
-        seams_.arm(now.wall + Seconds{1});
+        seams_.arm(plus(read_.wall, Seconds{1}));
         throw;
     }
 }
 
 void Daemon::reconfigure(Settings settings) {
-    Now now = seams_.clock.now();
+    Now now = look();
     bool rootsChanged = settings.roots != settings_.roots;
     settings.startFindings = std::move(settings_.startFindings);
     settings_ = std::move(settings);
@@ -134,6 +143,8 @@ std::optional<FileProblem> Daemon::perform(Step done, Record next, const Deed& d
         return std::any_of(done.effects.begin(), done.effects.end(),
                            [](const Effect& effect) { return std::holds_alternative<decltype(kind)>(effect); });
     };
+    // A license that ended for good must not come back from its token at the next start.
+    if (record_.state.current && !done.state.current) next.documentToken.clear();
     next.state = std::move(done.state);
     Rights rights = rightsOf(next.state, now);
     // Nothing above has changed us, and this cannot fail: state and rights are always of one moment.
@@ -151,6 +162,7 @@ std::optional<FileProblem> Daemon::perform(Step done, Record next, const Deed& d
             std::optional<AuditEntry> unlogged = entry;
             if (auto saved = seams_.store.save(next); saved) {
                 adopt();
+                keptClock_ = record_.clock;
                 unlogged_.swap(unlogged);
                 saveAgainAt_.reset();
                 logPrepared();
@@ -175,10 +187,11 @@ std::optional<FileProblem> Daemon::perform(Step done, Record next, const Deed& d
     } catch (...) {
         // Out of memory, somewhere in between: the alarm finishes it, and writes once more what is in force.
         saveAgainAt_ = now.boottime;
-        armed_ = now.wall;
-        seams_.arm(now.wall);
+        armed_ = read_.wall;
+        seams_.arm(read_.wall);
         throw;
     }
+    correspond(done.effects, now);
     return std::nullopt;
 }
 
@@ -225,12 +238,16 @@ Daemon::Rights Daemon::rightsOf(const State& state, const Now& now) const {
     return rights;
 }
 
-void Daemon::arm(const Now& now) {
-    std::optional<Instant> earliest = nextWake(record_.state, now);
-    takeEarlier(earliest, shrinkAt_);
+void Daemon::arm(const Now& judged) {
+    const Now& now = read_;
+    std::optional<Instant> documents = nextWake(record_.state, judged);
+    takeEarlier(documents, shrinkAt_);
+    std::optional<Instant> earliest = nextClockLook();
+    if (documents) takeEarlier(earliest, wallWhen(clock_, now, *documents));
     if (auto end = slots_.ledger().nextReclaimEnd()) takeEarlier(earliest, onTheWall(*end, now));
     if (auto flush = seams_.audit.nextFlush()) takeEarlier(earliest, onTheWall(*flush, now));
     if (saveAgainAt_) takeEarlier(earliest, onTheWall(*saveAgainAt_, now));
+    if (waiting_.againAt) takeEarlier(earliest, onTheWall(*waiting_.againAt, now));
     if (armed_ == earliest) return;
     armed_ = earliest;
     seams_.arm(earliest);
@@ -271,10 +288,7 @@ StatusAnswer Daemon::status() const {
     answer.maxBots = rights_.entitlements.maxBots;
     answer.botsInUse = slots_.ledger().use("bots", rights_.entitlements.maxBots).inUse;
     answer.deviceId = device_.value;
-    if (const auto& license = record_.state.current) {
-        answer.graceUntil = plus(license->freshUntil, license->grace);
-        if (license->endsAt) answer.graceUntil = std::min(*answer.graceUntil, *license->endsAt);
-    }
+    if (record_.state.current) answer.graceUntil = overAt(record_.state);
     answer.windDownUntil = shrinkAt_ ? shrinkAt_ : rights_.entitlements.windDownUntil;
     answer.trust = settings_.trust;
     if (settings_.roots) answer.authority = settings_.roots->authority;
@@ -282,10 +296,24 @@ StatusAnswer Daemon::status() const {
     answer.keyLevel = settings_.keyLevel;
     answer.version = settings_.version;
     answer.now = seams_.clock.now();
+    const auto judged = judge(record_.clock, answer.now, clockRules()).judgement;
+    answer.clockFlag = judged.flag;
+    answer.believed = judged.believed;
+    answer.clockBudgetLeft = judged.budgetLeft;
     answer.startedAt = startedAt_;
     answer.requestPending = record_.state.pending.has_value();
     answer.generation = generation_;
     answer.container = probe_.facts.container;
+    answer.authorityUrl = authorityUrl_;
+    if (online()) answer.nextContact = contactDueAt(record_.state);
+    answer.lastContact = lastContact_;
+    answer.lastFailureAt = lastFailureAt_;
+    answer.lastFailure = lastFailure_;
+    for (const Attempt& attempt : record_.state.attempts) {
+        answer.activating = answer.activating || attempt.operation == Operation::activate;
+        answer.returning = answer.returning || attempt.operation == Operation::deactivate;
+    }
+    answer.conflictAt = record_.state.conflictAt;
     return answer;
 }
 
@@ -294,7 +322,7 @@ std::vector<FeatureAnswer> Daemon::features() const {
 }
 
 void Daemon::countDenial(std::uint32_t uid, std::string_view reason) {
-    Now now = seams_.clock.now();
+    Now now = look();
     seams_.audit.countDenial(uid, reason, now);
     arm(now);
 }

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/system/result.hpp>
@@ -15,10 +17,12 @@
 #include "daemon/audit.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
+#include "daemon/correspondence.h"
 #include "daemon/hardware.h"
 #include "daemon/held_slots.h"
 #include "daemon/store.h"
 #include "license/document.h"
+#include "license/exchange.h"
 
 namespace entitle {
 
@@ -29,6 +33,17 @@ class ChangeWatcher {
 
   protected:
     ~ChangeWatcher() = default;
+};
+
+// Told how one question to the authority goes on: any number of times that there is no answer yet, and at most once
+// that it ended. Must not call back into the daemon's admin calls from there.
+class ContactWatcher {
+  public:
+    virtual void contactNews(const ContactNews&) = 0;
+    virtual void contactEnded(const ContactEnd&) = 0;
+
+  protected:
+    ~ContactWatcher() = default;
 };
 
 class Daemon {
@@ -52,12 +67,15 @@ class Daemon {
         std::string keyLevel;
         std::string version;
         std::vector<Finding> startFindings;  // what was found wrong while opening files
+        Instant builtAt{};                   // the day this program was built
+        std::string hostLabel;               // this machine's name, for people at the authority
+        std::uint32_t activationsPerMinute = 5;
     };
     // Tests count these; metrics tell them.
     struct Counters {
         std::uint64_t checks = 0, acquired = 0, acquireDenied = 0, released = 0, holdersDied = 0, reclaimed = 0,
                       reclaimDenied = 0, reclaimsExpired = 0, imports = 0, importsRefused = 0, storeFaults = 0,
-                      connections = 0, connectionsRefused = 0, connectionsBroken = 0;
+                      connections = 0, connectionsRefused = 0, connectionsBroken = 0, contacts = 0, contactsFailed = 0;
     };
 
     // Verifies the stored tokens anew, matches the hardware, and is up to date when it returns. Slots found in the
@@ -98,6 +116,15 @@ class Daemon {
     AuditCheck verifyAudit() const;
     void countDenial(std::uint32_t uid, std::string_view reason);
 
+    // --- the authority online ------------------------------------------------------------------------------------
+    // nullptr: nobody is asked from now on. Questions under way are withdrawn; what waits is asked again when it is
+    // due.
+    void connect(Authority*, std::string url);
+    // The watcher is told the end, unless the call was refused or it went before.
+    boost::system::result<void, AdminRefusal> activate(std::string_view key, std::uint32_t uid, ContactWatcher&);
+    boost::system::result<void, AdminRefusal> refresh(std::uint32_t uid, ContactWatcher&);
+    void unfollow(ContactWatcher&);
+
     // --- change --------------------------------------------------------------------------------------------------
     std::uint64_t generation() const { return generation_; }  // rises with every change a watcher is told of
     void watch(ChangeWatcher& watcher);
@@ -134,6 +161,31 @@ class Daemon {
     void probe();
     Match presentMatch(const FingerprintTemplate& enrolled) const;
 
+    // What follows from the questions in the state: those called are sent, those gone are withdrawn.
+    void correspond(const std::vector<Effect>&, const Now&);
+    bool online() const;
+    void ask(const Attempt&, const Now&);
+    void keepWaiting(const Now&);
+    void heard(const Correspondence::Heard&);
+    void contacted();
+    void unanswered(const Attempt&, const ContactFailure&, const Now&);
+    void answered(const Attempt&, const OpenedReply&, const Now&);
+    void pushed(const Attempt&, const OpenedReply&, const Now&);
+    void tellFollowers(std::string_view rid, const ContactNews&);
+    void endFollowers(std::string_view rid, const ContactEnd&);
+    void endOrphans();  // those whose question was withdrawn
+    bool tooManyActivations(std::uint32_t uid, const Now&);
+
+    // The clocks, judged: `wall` is the time that documents are held against. Every entry point begins with one look;
+    // what the clocks said themselves is in read_ until the next. The other two come after a signed time: of a verified
+    // file, and of an answer to what was asked then.
+    Now look();
+    Now afterSignedTime(Instant signedAt);
+    Now afterContact(Instant serverTime, const ClockSent&);
+    void settleClock(const Now&);  // tells and stores what the looks have found
+    std::optional<Instant> nextClockLook() const;
+    ClockRules clockRules() const;
+
     Rights rightsOf(const State&, const Now&) const;
     void settleSlots(const Now&);
     void endSlotsAbove(std::int64_t limit, const Now&);
@@ -158,12 +210,32 @@ class Daemon {
     HardwareProbe probe_;  // without its facts' values
     std::chrono::nanoseconds probedAt_{};
 
+    Now read_;  // the clocks as last read
+    ClockJudgement clock_;
+    ClockFlag toldFlag_ = ClockFlag::none;
+    bool clockWantsContact_ = false;
+    ClockTrust keptClock_;  // as last stored
+
     Rights rights_;
     Verdict scratch_;  // of a name that the catalogue does not have
 
     HeldSlots slots_;
     std::optional<Instant> shrinkAt_;  // slots above a limit that only the configuration lowered end then
     bool retired_ = false;
+
+    Correspondence correspondence_{[this](const Correspondence::Heard& news) { heard(news); }};
+    std::string authorityUrl_;
+    std::optional<Instant> lastContact_, lastFailureAt_;
+    std::string lastFailure_;
+    // The request that is kept open to be told of changes. Not a part of the state: losing it loses nothing.
+    struct Waiting {
+        Attempt attempt;
+        std::chrono::nanoseconds sentAt{};
+        std::optional<std::chrono::nanoseconds> againAt;  // boottime
+        std::uint32_t failures = 0;
+    } waiting_;
+    std::vector<std::pair<std::string, ContactWatcher*>> followers_;              // by rid
+    std::map<std::uint32_t, std::vector<std::chrono::nanoseconds>> activations_;  // of each user, in the last minute
 
     std::optional<std::chrono::nanoseconds> saveAgainAt_;  // boottime; set while the disk holds another state than we
     std::optional<std::optional<Instant>> armed_;

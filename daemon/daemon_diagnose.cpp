@@ -32,10 +32,52 @@ Finding ofStanding(const Entitlements& rights, const std::string& storedProblem,
     return {"license", Level::warning, rights.message, ""};
 }
 
+Finding ofContact(const StatusAnswer& status) {
+    if (!status.lastFailure.empty()) {
+        return {"authority", Level::warning,
+                "The authority at " + status.authorityUrl + " was not reached: " + status.lastFailure,
+                status.nextContact
+                    ? "It is asked again at " + toRfc3339(*status.nextContact) + "; to ask now: entitlectl refresh."
+                    : "Check the network, the address and the proxy, then: entitlectl refresh."};
+    }
+    if (!status.lastContact) {
+        return {"authority", Level::ok, "The authority at " + status.authorityUrl + " was not asked yet.", ""};
+    }
+    return {"authority", Level::ok,
+            "The authority at " + status.authorityUrl + " answered at " + toRfc3339(*status.lastContact) + ".", ""};
+}
+
+Finding ofClock(const ClockJudgement& clock, const Now& now) {
+    std::string message;
+    switch (clock.flag) {
+        case ClockFlag::none:
+        case ClockFlag::unset:
+            message = "The clock is not set: it says " + toRfc3339(now.wall) + ".";
+            break;
+        case ClockFlag::rollback:
+            message = "The clock was turned back: it says " + toRfc3339(now.wall) + ", but it has been " +
+                      toRfc3339(clock.believed) + " already.";
+            break;
+        case ClockFlag::snapshot:
+            message = "The machine was put back to an earlier state: its uptime ran backwards.";
+            break;
+    }
+    if (clock.spent()) {
+        message += " The license is out of force until that is resolved.";
+    } else if (clock.flag != ClockFlag::none) {
+        message += " A license stays in force for " + describeDuration(clock.budgetLeft) + " of uptime.";
+    }
+    return {"clock", Level::problem, message,
+            clock.flag == ClockFlag::snapshot
+                ? "Let the machine reach the authority, or import a newer license file."
+                : "Set it, and enable a time server (timedatectl set-ntp true); or import a newer license file."};
+}
+
 }  // namespace
 
 std::vector<Finding> Daemon::diagnose() {
-    Now now = seams_.clock.now();
+    (void)look();
+    const Now& now = read_;
     std::vector<Finding> findings = settings_.startFindings;
     findings.push_back(ofStanding(rights_.entitlements, storedLicenseProblem_, device_));
 
@@ -52,9 +94,15 @@ std::vector<Finding> Daemon::diagnose() {
             {"roots", Level::ok, "The roots of " + settings_.roots->authority + " are compiled in.", ""});
     }
 
-    if (now.wall < earliestInstant) {
-        findings.push_back({"clock", Level::problem, "The clock is not set: it says " + toRfc3339(now.wall) + ".",
-                            "Set it, and enable a time server."});
+    if (!authorityUrl_.empty()) findings.push_back(ofContact(status()));
+
+    if (clock_.flag != ClockFlag::none || now.wall < earliestInstant) {
+        findings.push_back(ofClock(clock_, now));
+    } else if (!clock_.trustsWall) {
+        findings.push_back({"clock", Level::warning,
+                            "The clock is ahead: it says " + toRfc3339(now.wall) + ", but the authority's time is " +
+                                toRfc3339(clock_.believed) + ".",
+                            "Set it, and enable a time server (timedatectl set-ntp true)."});
     } else if (!now.synced) {
         findings.push_back({"clock", Level::warning, "The system does not follow a time server.",
                             "Enable one (timedatectl set-ntp true), or check the clock now and then."});

@@ -60,9 +60,9 @@ boost::system::result<std::string, AdminRefusal> Daemon::request(std::string_vie
     if (!fresh && requestStillHolds(record_, *settings_.roots, device_, present_)) {
         return {boost::system::in_place_value, printRequest(record_, hostLabel)};
     }
-    Now now = seams_.clock.now();
-    auto made =
-        makeRequest(*settings_.roots, record_, seams_.deviceKey, present_, hostLabel, settings_.version, now.wall);
+    Now now = look();
+    auto made = makeRequest(*settings_.roots, record_, seams_.deviceKey, present_, hostLabel, settings_.version,
+                            clock_.believed);
     Record next = record_;
     next.requestToken = made.token;
     Step done = step(record_.state, Requested{made.pending}, now);
@@ -73,8 +73,14 @@ boost::system::result<std::string, AdminRefusal> Daemon::request(std::string_vie
 }
 
 boost::system::result<void, AdminRefusal> Daemon::import(std::string_view licenseFile, std::uint32_t uid) {
-    Now now = seams_.clock.now();
+    Now now = look();
+    const ClockTrust clockBefore = record_.clock;
+    bool dated = false;
     auto refused = [&](AdminRefusal why) {
+        if (dated) {  // a file that changes nothing tells nothing of the time either
+            record_.clock = clockBefore;
+            now = look();
+        }
         ++counters_.importsRefused;
         log().warn("an import was refused ({}): {}", why.code, why.message);
         note("import-refused", json({{"code", why.code}, {"by", uid}}), now);
@@ -88,6 +94,8 @@ boost::system::result<void, AdminRefusal> Daemon::import(std::string_view licens
     const License& license = verified->license;
 
     Match present = presentMatch(license.fingerprint);
+    dated = true;
+    now = afterSignedTime(license.issuedAt);
     Step done = step(record_.state, Imported{license, present}, now);
     if (done.refusal != Refusal::none) return refused(refusal(done.refusal));
 
@@ -106,16 +114,18 @@ boost::system::result<void, AdminRefusal> Daemon::import(std::string_view licens
     if (auto fault = perform(std::move(done), std::move(next), deed, Origin::asked, now)) {
         return refused(refusal(*fault));
     }
+    settleClock(look());  // its own offline_s is the budget now
     storedLicenseProblem_.clear();
     ++counters_.imports;
     log().info("license {} imported: {}", license.id.value, rights_.entitlements.message);
     announce();  // also when the standing is what it was: plan, limits or dates may not be
+    endOrphans();
     return boost::system::in_place_value;
 }
 
 boost::system::result<void, AdminRefusal> Daemon::deactivate(std::uint32_t uid) {
-    Now now = seams_.clock.now();
-    Step done = step(record_.state, DeactivateRequested{}, now);
+    Now now = look();
+    Step done = step(record_.state, DeactivateRequested{freshNonce()}, now);
     if (done.refusal != Refusal::none) return refusal(done.refusal);
     Record next = record_;
     next.documentToken.clear();
@@ -124,11 +134,12 @@ boost::system::result<void, AdminRefusal> Daemon::deactivate(std::uint32_t uid) 
     Deed deed{"deactivated", json({{"license", id}, {"by", uid}})};
     if (auto fault = perform(std::move(done), std::move(next), deed, Origin::asked, now)) return refusal(*fault);
     announce();
+    endOrphans();
     return boost::system::in_place_value;
 }
 
 FingerprintAnswer Daemon::fingerprint() {
-    Now now = seams_.clock.now();
+    Now now = look();
     if (now.boottime - probedAt_ >= probeAgainAfter) {
         probe();
         if (record_.state.current) happen(DeviceChanged{presentMatch(record_.state.current->fingerprint)}, now);

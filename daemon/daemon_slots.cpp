@@ -43,7 +43,7 @@ bool Daemon::knowsQuota(std::string_view name) const {
 
 boost::system::result<Held, Verdict> Daemon::acquire(std::string_view quota, std::uint32_t count,
                                                      std::string_view label, const Holder& holder) {
-    Now now = seams_.clock.now();
+    Now now = look();
     auto denied = [&](Verdict verdict, std::string_view reason) {
         ++counters_.acquireDenied;
         seams_.audit.countDenial(holder.uid, reason, now);
@@ -69,7 +69,7 @@ boost::system::result<Held, Verdict> Daemon::acquire(std::string_view quota, std
 }
 
 boost::system::result<Held, ReclaimRefusal> Daemon::reclaim(const SlotSecret& secret, const Holder& holder) {
-    Now now = seams_.clock.now();
+    Now now = look();
     auto held = slots_.reclaim(secret, holder, now);
     if (held) {
         ++counters_.reclaimed;
@@ -95,7 +95,7 @@ bool Daemon::releaseSlot(SlotId id, std::uint32_t byUid) {
     auto detail = json({{"slot", id}, {"count", slot->count}, {"holder", slot->holder.uid}, {"by", byUid}});
     slots_.release(id);
     ++counters_.released;
-    note("slot-released", detail, seams_.clock.now());
+    note("slot-released", detail, look());
     announce();  // its holder should look again
     return true;
 }

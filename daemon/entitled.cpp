@@ -38,9 +38,41 @@ AccessPolicy accessPolicy(const Config& config) {
 Daemon::Settings settingsOf(const Config& config, std::string_view keyLevel) {
     auto anchor = loadTrustAnchor(config);
     if (!anchor.roots) log().warn("no authority is known: {}", anchor.problem);
-    return {anchor.roots, anchor.problem,        anchor.trust,    config.lower,
-            config.slots, std::string(keyLevel), ENTITLE_VERSION, {}};
+    Daemon::Settings settings;
+    settings.roots = anchor.roots;
+    settings.rootsProblem = anchor.problem;
+    settings.trust = anchor.trust;
+    settings.builtAt = fromRfc3339(ENTITLE_BUILT_ON).value_or(Instant{});
+    settings.lower = config.lower;
+    settings.slots = config.slots;
+    settings.keyLevel = keyLevel;
+    settings.version = ENTITLE_VERSION;
+    settings.hostLabel = hostLabelFrom(hostName());
+    settings.activationsPerMinute = config.limits.activationsPerMinute;
+    return settings;
 }
+
+// The transport answers on the loop, but outside KJ's: what an answer changes is told to observers from within it.
+class OnLoop final : public Authority {
+  public:
+    OnLoop(KjLoop& loop, Authority& transport) : loop_(loop), transport_(transport) {}
+
+    std::unique_ptr<Asking> ask(Question question, Done done) override {
+        return transport_.ask(std::move(question), [&loop = loop_, done = std::move(done)](Result result) {
+            loop.enter([&] {
+                try {
+                    done(std::move(result));
+                } catch (const std::exception& fault) {
+                    log().error("an answer of the authority could not be dealt with: {}", fault.what());
+                }
+            });
+        });
+    }
+
+  private:
+    KjLoop& loop_;
+    Authority& transport_;
+};
 
 std::string directoryOf(const std::string& path) {
     return std::filesystem::path(path).parent_path().string();
@@ -149,6 +181,10 @@ void Entitled::reload() {
             for (const auto& ignored : loaded->ignored) log().warn("{}", ignored);
             setLogLevel(loaded->logLevel);
             daemon_->reconfigure(std::move(settings));
+            if (config_.authority != loaded->authority) {
+                config_.authority = loaded->authority;
+                connectAuthority();
+            }
             connections_->reconfigure(fitting(loaded->limits, descriptors_), policy);
             log().info("the configuration was read again");
         } catch (const CannotStart& wrong) {
@@ -158,6 +194,17 @@ void Entitled::reload() {
         }
     }
     service_.ready(daemon_->status().message);
+}
+
+void Entitled::connectAuthority() {
+    daemon_->connect(nullptr, {});
+    authority_.reset();
+    transport_.reset();
+    const auto& place = config_.authority;
+    if (place.url.empty()) return;
+    transport_ = httpsAuthority(io_, {place.url, place.caFile, place.proxy});
+    authority_ = std::make_unique<OnLoop>(loop_, *transport_);
+    daemon_->connect(authority_.get(), place.url);
 }
 
 void Entitled::keepAlive() {
@@ -179,6 +226,7 @@ void Entitled::run() {
     listen(Door::query, {config_.query.path, config_.query.mode, 0755, policy.queryGroup});
     listen(Door::admin, {config_.admin.path, config_.admin.mode, 0750, adminGroup});
     daemon_->ready();
+    loop_.enter([&] { connectAuthority(); });
     service_.ready(daemon_->status().message);
     log().info("ready: {} ({})", config_.query.path, daemon_->status().message);
     if (service_.aliveEvery()) keepAlive();

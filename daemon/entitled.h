@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "daemon/alarm.h"
+#include "daemon/authority.h"
 #include "daemon/connections.h"
 #include "daemon/device_key.h"
 #include "daemon/service.h"
@@ -44,6 +45,7 @@ class Entitled {
     void waitForSignal();
     void stop();
     void reload();
+    void connectAuthority();
     void keepAlive();
 
     // Destroyed from the last to the first: nothing outlives what it was built on.
@@ -62,6 +64,7 @@ class Entitled {
     std::unique_ptr<FileStore> store_;
     std::unique_ptr<AuditLog> audit_;
     std::optional<Alarm> alarm_;
+    std::unique_ptr<Authority> transport_, authority_;  // nothing without an address
     std::optional<Daemon> daemon_;
     std::optional<Connections> connections_;
     std::unique_ptr<Listener> queryListener_, adminListener_;

@@ -57,6 +57,9 @@ std::vector<Metric> metricsOf(const Daemon& daemon, std::size_t openConnections,
     out.counter("entitled_connections_refused_total", "Connections refused.", counters.connectionsRefused);
     out.counter("entitled_connections_broken_total", "Connections closed for breaking a limit.",
                 counters.connectionsBroken);
+    out.counter("entitled_contacts_total", "Signed answers of the authority.", counters.contacts);
+    out.counter("entitled_contact_failures_total", "Questions to the authority without an answer that counts.",
+                counters.contactsFailed);
     return std::move(out.samples);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <string>
 
 namespace entitle {
 
@@ -16,6 +17,9 @@ void settleProcess();
 
 // Runs `work` with every signal blocked: a thread made in it leaves signals to the loop.
 void withoutSignals(const std::function<void()>& work);
+
+// What this machine calls itself, for people; "" if it has no name.
+std::string hostName();
 
 // Takes as many descriptors as the system allows us, and says how many that are.
 std::size_t raiseDescriptorLimit();

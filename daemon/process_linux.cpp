@@ -1,5 +1,6 @@
 #include "daemon/process.h"
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 
@@ -30,6 +31,12 @@ void withoutSignals(const std::function<void()>& work) {
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     work();
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+std::string hostName() {
+    std::array<char, 256> name{};
+    if (::gethostname(name.data(), name.size() - 1) != 0) return {};
+    return name.data();
 }
 
 std::size_t raiseDescriptorLimit() {

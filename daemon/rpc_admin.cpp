@@ -11,6 +11,35 @@ namespace {
 constexpr std::size_t maxAuditPageBytes = 40 * 1024;
 constexpr std::size_t auditEntryOverhead = 128;
 
+// Waits for the end of one question to the authority, and tells the caller meanwhile how it goes on. Dropped with the
+// call: the daemon goes on asking.
+class Follower final : public ContactWatcher, kj::TaskSet::ErrorHandler {
+  public:
+    Follower(std::shared_ptr<Session> session, std::optional<wire::ContactProgress::Client> progress,
+             kj::Own<kj::PromiseFulfiller<ContactEnd>> end)
+        : session_(std::move(session)), progress_(std::move(progress)), end_(kj::mv(end)), calls_(*this) {}
+    ~Follower() { session_->daemon().unfollow(*this); }
+
+    void contactNews(const ContactNews& news) override {
+        if (!progress_ || inFlight_) return;
+        auto request = progress_->triedRequest();
+        fill(request.initAttempt(), news);
+        inFlight_ = true;
+        calls_.add(
+            request.send().then([this](capnp::Response<wire::ContactProgress::TriedResults>&&) { inFlight_ = false; }));
+    }
+    void contactEnded(const ContactEnd& end) override { end_->fulfill(ContactEnd(end)); }
+
+  private:
+    void taskFailed(kj::Exception&&) override {}  // it is not called again
+
+    std::shared_ptr<Session> session_;
+    std::optional<wire::ContactProgress::Client> progress_;
+    kj::Own<kj::PromiseFulfiller<ContactEnd>> end_;
+    bool inFlight_ = false;
+    kj::TaskSet calls_;  // last: a dying call must not see the rest gone
+};
+
 class AdminServer final : public wire::Admin::Server {
   public:
     AdminServer(std::shared_ptr<Session> session, std::function<std::vector<Metric>()> metrics)
@@ -104,7 +133,55 @@ class AdminServer final : public wire::Admin::Server {
         return guarded("entitled", [&] { context.getResults().setEntitled(queries_); });
     }
 
+    kj::Promise<void> activate(ActivateContext context) override {
+        context.allowCancellation();
+        return followed("activate", context, [&](ContactWatcher& watcher) {
+            return daemon().activate(view(context.getParams().getKey()), uid(), watcher);
+        });
+    }
+
+    kj::Promise<void> refresh(RefreshContext context) override {
+        context.allowCancellation();
+        return followed("refresh", context, [&](ContactWatcher& watcher) { return daemon().refresh(uid(), watcher); });
+    }
+
   private:
+    // Asks, and answers when the question has ended.
+    template <class Context, class Ask>
+    kj::Promise<void> followed(const char* method, Context context, Ask ask) {
+        kj::Maybe<kj::Promise<void>> ending;
+        auto asked = guarded(method, [&] {
+            auto end = kj::newPromiseAndFulfiller<ContactEnd>();
+            std::optional<wire::ContactProgress::Client> progress;
+            if (context.getParams().hasProgress()) progress = context.getParams().getProgress();
+            auto follower = kj::heap<Follower>(session_, std::move(progress), kj::mv(end.fulfiller));
+            if (auto done = ask(*follower); !done) {
+                fill(context.getResults().initOutcome().initRefused(), done.error());
+                return;
+            }
+            ending = end.promise
+                         .then([this, method, context](ContactEnd&& news) mutable {
+                             return guarded(method, [&] { settle(context.getResults().initOutcome(), news); });
+                         })
+                         .attach(kj::mv(follower));
+        });
+        KJ_IF_MAYBE (waits, ending) {
+            return kj::mv(*waits);
+        }
+        return asked;
+    }
+
+    void settle(wire::ContactOutcome::Builder outcome, const ContactEnd& end) {
+        switch (end.outcome) {
+            case ContactEnd::Outcome::done:
+                return fill(outcome.initStatus(), daemon().status());
+            case ContactEnd::Outcome::refused:
+                return fill(outcome.initRefused(), end.why);
+            case ContactEnd::Outcome::pending:
+                return fill(outcome.initPending(), end.news);
+        }
+    }
+
     Daemon& daemon() { return session_->daemon(); }
     std::uint32_t uid() const { return session_->peer().uid; }
 

@@ -17,6 +17,7 @@ static_assert(static_cast<int>(wire::Reason::DEMO_DISABLED) == static_cast<int>(
 static_assert(static_cast<int>(wire::Reason::WINDING_DOWN) == static_cast<int>(Reason::windingDown));
 static_assert(static_cast<int>(wire::Reason::BAD_NAME) == static_cast<int>(Reason::badName));
 static_assert(static_cast<int>(wire::Match::DIFFERENT) == static_cast<int>(Match::different));
+static_assert(static_cast<int>(wire::ClockFlag::SNAPSHOT) == static_cast<int>(ClockFlag::snapshot));
 static_assert(static_cast<int>(wire::Trust::COMPILED_IN) == static_cast<int>(Trust::compiledIn));
 static_assert(static_cast<int>(wire::Finding::Level::PROBLEM) == static_cast<int>(Finding::Level::problem));
 
@@ -78,6 +79,17 @@ void fill(wire::Status::Builder out, const StatusAnswer& status) {
     out.setRequestPending(status.requestPending);
     out.setGeneration(status.generation);
     out.setContainer(status.container);
+    out.setAuthorityUrl(text(status.authorityUrl));
+    out.setNextContact(instant(status.nextContact));
+    out.setLastContact(instant(status.lastContact));
+    out.setLastFailureAt(instant(status.lastFailureAt));
+    out.setLastFailure(text(status.lastFailure));
+    out.setActivating(status.activating);
+    out.setReturningSeat(status.returning);
+    out.setConflictAt(instant(status.conflictAt));
+    out.setClockFlag(same<wire::ClockFlag>(status.clockFlag));
+    out.setBelievedTime(instant(status.believed));
+    out.setClockBudget(status.clockBudgetLeft.count());
 }
 
 void fill(wire::FeatureVerdict::Builder out, const FeatureAnswer& answer) {
@@ -135,6 +147,12 @@ void fill(wire::SlotInfo::Builder out, const Slot& slot) {
 void fill(wire::Refusal::Builder out, const AdminRefusal& refusal) {
     out.setCode(text(refusal.code));
     out.setMessage(text(refusal.message));
+}
+
+void fill(wire::ContactAttempt::Builder out, const ContactNews& news) {
+    out.setSent(news.sent);
+    out.setMessage(text(news.message));
+    out.setNextAttempt(instant(news.nextAttempt));
 }
 
 void fill(wire::AuditEntry::Builder out, const AuditEntry& entry) {

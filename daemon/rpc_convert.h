@@ -25,6 +25,7 @@ void fill(wire::Fingerprint::Builder, const FingerprintAnswer&);
 void fill(wire::Finding::Builder, const Finding&);
 void fill(wire::SlotInfo::Builder, const Slot&);
 void fill(wire::Refusal::Builder, const AdminRefusal&);
+void fill(wire::ContactAttempt::Builder, const ContactNews&);
 void fill(wire::AuditEntry::Builder, const AuditEntry&);
 void fill(wire::AuditCheck::Builder, const AuditCheck&);
 void fill(wire::Metric::Builder, const Metric&);

@@ -90,6 +90,25 @@ struct Status {
   requestPending @22 :Bool;   # an offline request waits for its answer
   generation @23 :UInt64;     # rises with every change an observer would be told of
   container @24 :Bool;
+  authorityUrl @25 :Text;     # "": licenses come by file, nothing is asked online
+  nextContact @26 :Instant;   # when the authority is asked next; in the past: it is being asked
+  lastContact @27 :Instant;   # since the daemon started
+  lastFailureAt @28 :Instant; # nothing since the last contact
+  lastFailure @29 :Text;      # a sentence
+  activating @30 :Bool;       # an activation waits for its answer
+  returningSeat @31 :Bool;    # a seat is given back as soon as the authority can be reached
+  conflictAt @32 :Instant;    # when the authority saw a copy of this device
+  clockFlag @33 :ClockFlag;
+  believedTime @34 :Instant;  # what the daemon takes the time to be
+  clockBudget @35 :Int64;     # seconds of uptime left while the clock is flagged, until contact
+}
+
+# Whether the machine's clock is believed. Under a flag the license stays in force for `clockBudget`.
+enum ClockFlag {
+  none @0;
+  rollback @1;       # turned back
+  unset @2;          # not set since the machine started: a dead battery
+  snapshot @3;       # the machine was put back to an earlier state
 }
 
 struct FeatureVerdict {
@@ -259,7 +278,8 @@ interface Admin {
   # A license file as the authority issued it, as text, at most 64 KiB. Verified and stored before anything changes.
   import @1 (document :Text) -> (outcome :ImportOutcome);
 
-  # Gives the license up: back to demo. The document cannot be imported again; ask for a new one.
+  # Gives the license up: back to demo. The document cannot be imported again; ask for a new one. The seat of a license
+  # that was activated online is given back to the authority, now or as soon as it can be reached.
   deactivate @2 () -> (outcome :DeactivateOutcome);
 
   # Slots of all users, as Entitled.slots.
@@ -279,6 +299,34 @@ interface Admin {
 
   # The same questions as on the query socket.
   entitled @8 () -> (entitled :Entitled);
+
+  # Puts a license key in force: asks the authority, and answers when it has. The same key again joins the activation
+  # under way; it may be asked any number of times. Nothing is lost by dropping the call: the daemon goes on asking.
+  # `progress` may be null.
+  activate @9 (key :Text, progress :ContactProgress) -> (outcome :ContactOutcome);
+
+  # Asks the authority now for what it would be asked later.
+  refresh @10 (progress :ContactProgress) -> (outcome :ContactOutcome);
+}
+
+# The caller's side of `activate` and `refresh`.
+interface ContactProgress {
+  # There is no answer yet. At most one call is in flight.
+  tried @0 (attempt :ContactAttempt) -> ();
+}
+
+struct ContactAttempt {
+  sent @0 :UInt32;         # how often
+  message @1 :Text;        # why there is no answer yet
+  nextAttempt @2 :Instant;
+}
+
+struct ContactOutcome {
+  union {
+    status @0 :Status;           # what is in force now
+    refused @1 :Refusal;
+    pending @2 :ContactAttempt;  # the authority cannot be reached; the daemon goes on asking by itself
+  }
 }
 
 # One sample. Names ending in "_total" are counters: they only rise, until the daemon restarts.
