@@ -162,6 +162,12 @@ struct Status {
     bool requestPending = false;
     std::uint64_t generation = 0;
     bool container = false;
+    std::string authorityUrl;                                          // "": licenses come by file
+    std::optional<TimePoint> nextContact, lastContact, lastFailureAt;  // with the authority, since the daemon started
+    std::string lastFailure;
+    bool activating = false;     // an activation waits for its answer
+    bool returningSeat = false;  // a seat is given back as soon as the authority can be reached
+    std::optional<TimePoint> conflictAt;
     Origin origin;
 };
 ENTITLE_API const char* toString(Status::Standing);

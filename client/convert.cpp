@@ -91,6 +91,14 @@ Status fromWire(wire::Status::Reader reader) {
     out.requestPending = reader.getRequestPending();
     out.generation = reader.getGeneration();
     out.container = reader.getContainer();
+    out.authorityUrl = text(reader.getAuthorityUrl());
+    out.nextContact = fromWire(reader.getNextContact());
+    out.lastContact = fromWire(reader.getLastContact());
+    out.lastFailureAt = fromWire(reader.getLastFailureAt());
+    out.lastFailure = text(reader.getLastFailure());
+    out.activating = reader.getActivating();
+    out.returningSeat = reader.getReturningSeat();
+    out.conflictAt = fromWire(reader.getConflictAt());
     out.origin.source = Source::daemon;
     return out;
 }

@@ -19,6 +19,7 @@ constexpr const char* exitStatuses = R"(Exit status:
   2  the command line is wrong
   3  the daemon could not be asked: not running, not permitted, or not trusted
   4  a file or the terminal could not be read or written
+  5  activate, refresh: the authority cannot be reached; the daemon goes on asking by itself
   run: the command's own, or 128 + the signal that ended it; 126 not runnable, 127 not found
 
 Environment: ENTITLED_SOCKET, ENTITLED_ADMIN_SOCKET, ENTITLED_ALLOW_DEVELOPMENT=1, NO_COLOR.
@@ -28,7 +29,7 @@ See entitlectl(1) for the shapes of --json. `entitlectl COMMAND --help` shows ex
 struct Parser {
     CLI::App app{"Asks and administers the license daemon of this machine.", "entitlectl"};
     CommandLine line;
-    std::string feature, quota = "bots", file;
+    std::string feature, quota = "bots", file, key;
     RunOptions run;
     SlotsOptions slots;
     RequestOptions request;
@@ -104,6 +105,12 @@ void Parser::addQuestions() {
 }
 
 void Parser::addAdministration() {
+    auto* activation = command("activate", "Puts a license key in force",
+                               "  sudo entitlectl activate CO-XXXXXXXX-XXXXXXXX-XXXXXXXX-XXXXXXXX\n"
+                               "  sudo entitlectl activate - < key.txt",
+                               [this](const Globals& globals) { return activate(globals, key); });
+    activation->add_option("KEY", key, "The license key, or - for standard input")->required();
+    command("refresh", "Asks the authority now for what it would be asked later", "  sudo entitlectl refresh", refresh);
     auto* requestCommand = command("request", "An offline request for this machine, to carry to the authority",
                                    "  sudo entitlectl request --out request.txt",
                                    [this](const Globals& globals) { return makeRequest(globals, request); });
@@ -116,9 +123,9 @@ void Parser::addAdministration() {
                 "  sudo entitlectl import license.txt\n  ssh authority cat license.txt | sudo entitlectl import -",
                 [this](const Globals& globals) { return importDocument(globals, file); });
     import->add_option("FILE", file, "The file, or - for standard input")->required();
-    auto* giveUp =
-        command("deactivate", "Gives the license up: back to demo mode", "  sudo entitlectl deactivate --yes",
-                [this](const Globals& globals) { return deactivate(globals, yes); });
+    auto* giveUp = command("deactivate", "Gives the license and its seat up: back to demo mode",
+                           "  sudo entitlectl deactivate --yes",
+                           [this](const Globals& globals) { return deactivate(globals, yes); });
     giveUp->add_flag("--yes", yes, "Do not ask");
     auto* auditCommand = command("audit", "The audit log, one line (with --json, one object) for each entry",
                                  "  sudo entitlectl audit --after 120\n  sudo entitlectl audit --verify",

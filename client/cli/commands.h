@@ -45,6 +45,10 @@ int makeRequest(const Globals&, const RequestOptions&);
 int importDocument(const Globals&, const std::string& file);
 int deactivate(const Globals&, bool yes);
 
+// online.cpp: what the daemon asks the authority for
+int activate(const Globals&, const std::string& key);  // "-": from standard input
+int refresh(const Globals&);
+
 // audit.cpp
 struct AuditOptions {
     bool verify = false;

@@ -1,6 +1,7 @@
 // The options every command has, and how the daemon is reached with them.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -24,6 +25,10 @@ struct Globals {
     Endpoint adminEndpoint() const;
     Session query() const { return {queryEndpoint(), false, timeout}; }
     Session admin() const { return {adminEndpoint(), true, timeout}; }
+    // For a call that the daemon answers when the authority has answered it, or after two minutes and one more try.
+    Session patientAdmin() const {
+        return {adminEndpoint(), true, std::max(timeout, std::chrono::milliseconds{200'000})};
+    }
 
     // Commands that only report believe a development daemon and say so. Those that a script may gate on believe it on
     // a socket that was chosen by hand or environment, and on the system's only with ENTITLED_ALLOW_DEVELOPMENT=1.

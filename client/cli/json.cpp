@@ -64,6 +64,14 @@ boost::json::object toJson(const Status& status) {
     out["request_pending"] = status.requestPending;
     out["generation"] = status.generation;
     out["container"] = status.container;
+    out["authority_url"] = status.authorityUrl;
+    out["next_contact"] = toJson(status.nextContact);
+    out["last_contact"] = toJson(status.lastContact);
+    out["last_failure_at"] = toJson(status.lastFailureAt);
+    out["last_failure"] = status.lastFailure;
+    out["activating"] = status.activating;
+    out["returning_seat"] = status.returningSeat;
+    out["conflict_at"] = toJson(status.conflictAt);
     addOrigin(out, status.origin);
     return out;
 }

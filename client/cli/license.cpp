@@ -83,7 +83,7 @@ int deactivate(const Globals& globals, bool yes) {
         session.wait<capnp::Response<wire::Admin::DeactivateResults>>(session.admin().deactivateRequest().send());
     const auto outcome = response.getOutcome();
     if (outcome.isRefused()) refused(outcome.getRefused());
-    if (!terminal.json()) terminal.print("The license was given up.\n\n");
+    if (!terminal.json()) terminal.print("The license was given up.\n\n");  // of its seat the status tells
     printStatus(terminal, outcome.getStatus());
     return exitDone;
 }

@@ -21,9 +21,34 @@ Tone toneOf(Status::Standing standing) {
     }
 }
 
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+void addContact(const Terminal& terminal, const Status& status, TimePoint now, Rows& rows) {
+    if (!status.authorityUrl.empty()) {
+        rows.push_back({"Authority", escaped(status.authorityUrl) +
+                                         (status.lastContact ? ", answered " + relative(*status.lastContact, now)
+                                                             : ", no answer since the daemon started")});
+        if (!status.lastFailure.empty())
+            rows.push_back({"", terminal.toned(Tone::warning, "not reached") +
+                                    (status.lastFailureAt ? " " + relative(*status.lastFailureAt, now) : "") + ": " +
+                                    escaped(status.lastFailure)});
+        if (status.nextContact)
+            rows.push_back({"Next contact", *status.nextContact > now ? date(*status.nextContact, now) : "under way"});
+    }
+    if (status.activating) rows.push_back({"Activation", "waits for the authority's answer"});
+    if (status.returningSeat) rows.push_back({"Seat", "is given back as soon as the authority can be reached"});
+    if (status.conflictAt)
+        rows.push_back({"Conflict", terminal.toned(Tone::warning, "the authority saw a copy of this device, ") +
+                                        date(*status.conflictAt, now)});
+}
+
+}  // namespace
+
 std::string describe(const Terminal& terminal, const Status& status) {
     const auto now = clockNow();
-    std::vector<std::vector<std::string>> rows;
+    Rows rows;
     const auto row = [&](const char* name, std::string value) { rows.push_back({name, std::move(value)}); };
     const auto dated = [&](const char* name, const std::optional<TimePoint>& at) {
         if (at) row(name, date(*at, now));
@@ -47,6 +72,7 @@ std::string describe(const Terminal& terminal, const Status& status) {
     if (status.container) row("", "in a container: use the host's daemon for a license bound to hardware");
     row("Trust", status.development ? terminal.toned(Tone::warning, "development: not for production")
                                     : escaped("compiled in, authority " + status.authority));
+    addContact(terminal, status, now, rows);
     if (status.requestPending) row("Request", "waits for its answer: entitlectl import FILE");
     std::string daemon = escaped(status.daemonVersion);
     if (status.startedAt) daemon += ", started " + relative(*status.startedAt, status.daemonTime.value_or(now));

@@ -24,6 +24,7 @@ class Terminal {
     void print(std::string_view text) const;             // standard output, as it is
     void print(const boost::json::object& value) const;  // one line; in --json mode
     void note(std::string_view text) const;              // standard error, "entitlectl: …"
+    bool interactive() const;                            // a person sees standard error
     void warn(std::string_view text) const;              // standard error, "entitlectl: warning: …"
     // Flushes standard output. false: the reader is gone or the disk is full.
     bool finish() const;

@@ -62,6 +62,10 @@ void Terminal::note(std::string_view text) const {
     std::cerr << "entitlectl: " << text << std::endl;
 }
 
+bool Terminal::interactive() const {
+    return !json_ && isatty(STDERR_FILENO) == 1;
+}
+
 void Terminal::warn(std::string_view text) const {
     std::cerr << "entitlectl: " << painted(colorError_, Tone::warning, "warning: ") << text << std::endl;
 }
