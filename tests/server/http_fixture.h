@@ -28,6 +28,7 @@ inline constexpr Instant noon{Seconds{1795348800}};  // 2026-11-22T12:00:00Z
 class HttpFixture {
   public:
     HttpFixture();
+    ~HttpFixture() { server.reset(); }  // it logs here until its end
     // Port 0 on 127.0.0.1; throws when the server refuses.
     HttpServer& start(std::vector<Route>);
     std::uint16_t port() const { return server->ports().at(0); }
