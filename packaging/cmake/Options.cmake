@@ -33,8 +33,8 @@ if(ENTITLE_SANITIZE)
     add_compile_options(-Wno-tsan)
   endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # GCC's manual: with -fsanitize this warning is prone to false alarms, here in kj::Maybe.
-    add_compile_options(-Wno-maybe-uninitialized)
+    # GCC's manual: with -fsanitize warnings are prone to false alarms, here in kj::Maybe and in Asio's coroutines.
+    add_compile_options(-Wno-maybe-uninitialized -Wno-mismatched-new-delete)
   endif()
 endif()
 if(ENTITLE_FUZZ)
