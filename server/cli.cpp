@@ -129,6 +129,7 @@ ExitCode runCommandLine(Cli& cli, int argc, const char* const* argv, std::ostrea
     addKeysCommands(app, cli);
     addAuthorityCommands(app, cli);
     addServeCommand(app, cli);
+    addAdminCommands(app, cli);
     addDatabaseCommands(app, cli);
     try {
         app.parse(argc, argv);

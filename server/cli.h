@@ -48,6 +48,7 @@ struct Cli {
     Granted<LicenseSecrets> licenseSecrets() const;
 };
 
+void addAdminCommands(CLI::App&, Cli&);
 void addInitCommand(CLI::App&, Cli&);
 void addAuthorityCommands(CLI::App&, Cli&);
 void addDatabaseCommands(CLI::App&, Cli&);

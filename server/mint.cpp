@@ -67,6 +67,9 @@ Granted<MintedLicense> mintLicense(Store& store, const LicenseSecrets& secrets, 
         row.duration = std::chrono::days{wish.days ? *wish.days : *type.durationDays};
     }
     row.note = wish.note;
+    row.account = wish.account;
+    row.deviceLimit = wish.deviceLimit;
+    row.totalBots = wish.totalBots;
     row.createdAt = now;
 
     LicenseKey key;

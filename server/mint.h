@@ -13,12 +13,16 @@
 namespace entitle {
 
 struct NewLicense {
-    std::string type;               // of the catalogue
-    std::optional<int> days;        // its length, from the first document on; overrides the type's
-    std::optional<Instant> endsAt;  // or a fixed end
-    std::string note;               // for people, at most 200 bytes of printable UTF-8
-    std::string planLimits;         // the plan whose bots and features it carries instead of its type's; "" for none
+    std::string type;                  // of the catalogue
+    std::optional<int> days;           // its length, from the first document on; overrides the type's
+    std::optional<Instant> endsAt;     // or a fixed end
+    std::string note;                  // for people, at most 200 bytes of printable UTF-8
+    std::string planLimits;            // the plan whose bots and features it carries instead of its type's; "" for none
+    std::optional<AccountId> account;  // whose it is
+    int deviceLimit = 1;               // 1 … maxDeviceLimit
+    std::optional<std::int64_t> totalBots;  // over all its devices, leased in blocks
 };
+inline constexpr int maxDeviceLimit = 10'000;
 struct MintedLicense {
     LicenseRow row;
     LicenseKey key;

@@ -115,6 +115,9 @@ Granted<void> serve(const ServeWish& wish, const Environment& environment, const
     std::unique_ptr<HttpServer> server;
     Service service(*authority, std::move(*secrets), *config, clock, metrics,
                     [&server] { return server && server->draining(); });
+    // Before anybody can wait: what other processes do from here on is heard.
+    const PushFeed feed(authority->database(), service.push(),
+                        [](const std::string& words) { logMessage(LogLevel::warning, words); });
     auto started = HttpServer::start(config->http, service.routes(), hooksOf(service, *config), clock, metrics);
     if (!started) return Denial{DenialReason::usage, started.error().message};
     server = std::move(*started);

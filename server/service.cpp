@@ -20,12 +20,17 @@ std::string hashOfToken(std::string_view token) {
 }
 
 std::vector<Route> Service::routes() {
-    return healthRoutes(metrics_, config_.metricsFrom, draining_);
+    auto all = healthRoutes(metrics_, config_.metricsFrom, draining_);
+    for (auto& part :
+         {accountRoutes(api_), licensingRoutes(api_), ownerRoutes(api_), deviceRoutes(api_), adminRoutes(api_)})
+        all.insert(all.end(), part.begin(), part.end());
+    return all;
 }
 
 std::shared_ptr<Worker> Service::makeWorker() const {
     auto store = Store::open(authority_.database(), clock_.now());
     if (!store) throw std::runtime_error(store.error().message);
+    store->onEvent([push = api_.push](const EventRow& event) { push->tell(event); });
     return std::make_shared<Worker>(Worker{std::move(*store)});
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/api.h"
 #include "server/authority.h"
 #include "server/http/server.h"
 #include "server/serve_config.h"
@@ -24,13 +25,16 @@ class Service {
           config_(config),
           clock_(std::move(clock)),
           metrics_(metrics),
-          draining_(std::move(draining)) {}
+          draining_(std::move(draining)),
+          api_{authority_, secrets_, config_.demo, {}, std::make_shared<Push>(), std::make_shared<Signer>(authority_)} {
+    }
 
     std::vector<Route> routes();  // the whole table: /openapi.json describes exactly these
 
     // For HttpHooks.
     std::shared_ptr<Worker> makeWorker() const;
     static std::optional<Caller> authenticate(Worker&, std::string_view token, Instant now);
+    std::shared_ptr<Push> push() const { return api_.push; }
     static std::optional<HttpResponse> fault(const std::exception&);
 
   private:
@@ -40,6 +44,7 @@ class Service {
     const HttpClock clock_;
     HttpMetrics& metrics_;
     const std::function<bool()> draining_;
+    const Api api_;
 };
 
 // What a database holds instead of a bearer token: 64 hex digits of its BLAKE2b-256.

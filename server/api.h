@@ -1,0 +1,71 @@
+// What every file of the API is given, and the forms they share: JSON in, JSON out, one list of problem codes.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "server/authority.h"
+#include "server/device_exchange.h"
+#include "server/http/problem.h"
+#include "server/http/router.h"
+#include "server/push.h"
+#include "server/serve_config.h"
+#include "server/signer.h"
+#include "server/worker.h"
+
+namespace entitle {
+
+// One per server; its parts are for any thread.
+struct Api {
+    const Authority& authority;
+    const LicenseSecrets& secrets;
+    ServeConfig::Demo demo;
+    ExchangePolicy policy;
+    std::shared_ptr<Push> push;
+    std::shared_ptr<Signer> signer;
+};
+
+// One file per resource. `api` must outlive the routes.
+std::vector<Route> accountRoutes(const Api& api);    // api_accounts.cpp: register, log in, log out, password
+std::vector<Route> licensingRoutes(const Api& api);  // api_licensing.cpp: /api/licensing/…, as plain curl asks
+std::vector<Route> ownerRoutes(const Api& api);      // api_devices.cpp: a user's own licenses and devices
+std::vector<Route> deviceRoutes(const Api& api);     // api_device.cpp: /v1/device/…, signed envelopes
+std::vector<Route> adminRoutes(const Api& api);      // api_admin.cpp
+
+Route route(std::string method, std::string pattern, Access access, Handler handler);
+
+HttpResponse jsonResponse(const boost::json::object& body, int status = 200);
+
+// The problem a denial is told as: its status, and its word as the stable code.
+HttpResponse problemOf(const Denial&);
+HttpResponse invalidField(std::string_view name, std::string_view what);  // 422 invalid-field
+
+// A request's JSON object with no other members than these: else the problem to answer (400 bad-json, 422
+// unknown-field).
+std::variant<boost::json::object, HttpResponse> readBody(const HttpRequest&,
+                                                         std::initializer_list<std::string_view> members);
+std::optional<std::string> textOf(const boost::json::object&, std::string_view name);  // none: absent or no string
+std::optional<std::int64_t> wholeNumberOf(const boost::json::object&, std::string_view name);
+std::optional<std::int64_t> wholeNumber(std::string_view text);  // digits only
+
+struct Page {
+    int limit = 100;
+    std::string after;
+};
+Page pageOf(const HttpRequest&);  // ?limit= (1 … 500) and ?after=
+
+boost::json::object describeLicense(const LicenseRow&);
+boost::json::object describeDevice(const DeviceRow&, Instant now);
+boost::json::object describeApproval(const ApprovalRow&);
+
+// Is the license in force at the authority?
+bool inForce(const LicenseRow&, Instant now);
+
+}  // namespace entitle

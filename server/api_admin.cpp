@@ -1,0 +1,218 @@
+#include <algorithm>
+
+#include <boost/json/array.hpp>
+
+#include "license/catalogue.h"
+#include "license/printable.h"
+#include "server/api.h"
+#include "server/mint.h"
+
+namespace entitle {
+namespace {
+
+HttpResponse listAccounts(const Api&, Worker& worker, const Call& call) {
+    const auto page = pageOf(call.request);
+    boost::json::array out;
+    for (const auto& row : worker.store.accounts(AccountId{page.after}, page.limit))
+        out.push_back({{"user_id", row.id.value},
+                       {"email", row.email},
+                       {"role", row.admin ? "admin" : "user"},
+                       {"created_at", toRfc3339(row.createdAt)}});
+    return jsonResponse({{"accounts", std::move(out)}});
+}
+
+// `after` is the serial number of the last license seen: the `next` of the page before.
+HttpResponse listLicenses(const Api&, Worker& worker, const Call& call) {
+    const auto page = pageOf(call.request);
+    boost::json::array out;
+    std::uint64_t next = 0;
+    const auto after = static_cast<std::uint64_t>(wholeNumber(page.after).value_or(0));
+    for (const auto& row : worker.store.licenses(after, page.limit)) {
+        out.push_back(describeLicense(row));
+        next = row.payload.serial;
+    }
+    const bool more = out.size() == static_cast<std::size_t>(page.limit);
+    return jsonResponse({{"licenses", std::move(out)}, {"next", more ? boost::json::value(next) : nullptr}});
+}
+
+HttpResponse showLicense(const Api&, Worker& worker, const Call& call) {
+    const LicenseId id{call.parameter("license")};
+    const auto row = worker.store.license(id);
+    if (!row) return problem(404, "unknown-license", "There is no such license.");
+    auto body = describeLicense(*row);
+    boost::json::array devices, attempts;
+    for (const auto& device : worker.store.devices(id)) devices.push_back(describeDevice(device, call.request.now));
+    for (const auto& attempt : worker.store.attempts(id, 50))
+        attempts.push_back(
+            {{"at", toRfc3339(attempt.at)}, {"device", attempt.device.value}, {"outcome", attempt.outcome}});
+    body["devices"] = std::move(devices);
+    body["attempts"] = std::move(attempts);
+    return jsonResponse(body);
+}
+
+HttpResponse showLicenseKey(const Api& api, Worker& worker, const Call& call) {
+    const auto row = worker.store.license(LicenseId{call.parameter("license")});
+    if (!row) return problem(404, "unknown-license", "There is no such license.");
+    const auto key = showKey(api.secrets, *row);
+    if (!key) return problem(409, "secret-retired", "The secret this key was made with is not configured any more.");
+    return jsonResponse({{"license_id", row->id.value}, {"license_key", key->text()}});
+}
+
+// suspend, reinstate, revoke: idempotent; a revoked license stays revoked.
+HttpResponse setStatus(Worker& worker, const Call& call, LicenseStatus wanted) {
+    const Instant now = call.request.now;
+    const auto changed = worker.store.changeLicense(
+        LicenseId{call.parameter("license")}, now, [&](const LicenseRow& before) -> Granted<LicenseRow> {
+            if (before.status == LicenseStatus::revoked && wanted != LicenseStatus::revoked)
+                return Denial{DenialReason::licenseRevoked, "a revoked license stays revoked: generate another"};
+            LicenseRow after = before;
+            if (after.status != wanted) {
+                after.status = wanted;
+                after.statusChangedAt = now;
+            }
+            return after;
+        });
+    if (!changed) return problemOf(changed.error());
+    return jsonResponse(describeLicense(*changed));
+}
+
+HttpResponse changeLicense(const Api&, Worker& worker, const Call& call) {
+    auto body = readBody(call.request, {"license_type", "expires_at", "device_limit", "total_bots", "note"});
+    if (auto* bad = std::get_if<HttpResponse>(&body)) return std::move(*bad);
+    const auto& object = std::get<boost::json::object>(body);
+    const Instant now = call.request.now;
+    const LicenseType* type = nullptr;
+    if (object.contains("license_type")) {
+        type = builtinCatalogue().type(textOf(object, "license_type").value_or(""));
+        if (type == nullptr) return invalidField("license_type", "one of trial, basic, pro, enterprise");
+    }
+    const auto* ends = object.if_contains("expires_at");
+    std::optional<Instant> endsAt;
+    if (ends != nullptr && !ends->is_null()) {
+        endsAt = parseEnd(textOf(object, "expires_at").value_or(""));
+        if (!endsAt || *endsAt <= now || *endsAt - now > std::chrono::days{36'500})
+            return invalidField("expires_at", "null, or a date as 2027-12-31 that lies ahead, within a hundred years");
+    }
+    const auto limit = wholeNumberOf(object, "device_limit");
+    if (object.contains("device_limit") && (!limit || *limit < 1 || *limit > maxDeviceLimit))
+        return invalidField("device_limit", "1 to 10000");
+    const auto* total = object.if_contains("total_bots");
+    const auto totalBots = wholeNumberOf(object, "total_bots");
+    if (total != nullptr && !total->is_null() && (!totalBots || *totalBots < 0 || *totalBots > maxBotsLimit))
+        return invalidField("total_bots", "null, or 0 to 1000000");
+    const auto note = textOf(object, "note");
+    if (object.contains("note") && (!note || note->size() > 200 || printableFrom(*note, 200) != *note))
+        return invalidField("note", "at most 200 bytes of printable text");
+
+    const auto changed = worker.store.changeLicense(
+        LicenseId{call.parameter("license")}, now, [&](const LicenseRow& before) -> Granted<LicenseRow> {
+            LicenseRow after = before;
+            if (type != nullptr) {
+                after.type = type->name;
+                after.plan = type->plan;
+                after.features = type->features;
+                after.maxBots = type->maxBots;
+            }
+            if (ends != nullptr) {
+                after.endsAt = endsAt;
+                after.duration.reset();
+            }
+            if (limit) {
+                if (*limit < before.devicesHeld)
+                    return Denial{DenialReason::deviceLimit, "more devices hold the license: release some first"};
+                after.deviceLimit = static_cast<int>(*limit);
+            }
+            if (total != nullptr) after.totalBots = totalBots;
+            if (note) after.note = *note;
+            return after;
+        });
+    if (!changed) return problemOf(changed.error());
+    return jsonResponse(describeLicense(*changed));
+}
+
+HttpResponse releaseDevice(const Api&, Worker& worker, const Call& call) {
+    const LicenseId id{call.parameter("license")};
+    const auto number = wholeNumber(call.parameter("number"));
+    for (const auto& row : worker.store.devices(id)) {
+        if (!number || row.number != *number || row.releasedAt) continue;
+        const auto released = worker.store.release(id, row.device, call.request.now);
+        if (!released) return problemOf(released.error());
+        return jsonResponse(describeDevice(*released, call.request.now));
+    }
+    return problem(404, "unknown-device", "No such device holds the license.");
+}
+
+HttpResponse listApprovals(const Api&, Worker& worker, const Call& call) {
+    const auto page = pageOf(call.request);
+    const auto word = call.request.parameter("state").value_or("waiting");
+    std::optional<ApprovalState> state;
+    for (const auto each :
+         {ApprovalState::waiting, ApprovalState::approved, ApprovalState::denied, ApprovalState::used})
+        if (toString(each) == word) state = each;
+    if (!state && word != "all") return invalidField("state", "waiting, approved, denied, used or all");
+    boost::json::array out;
+    for (const auto& row : worker.store.approvals(state, wholeNumber(page.after).value_or(0), page.limit))
+        out.push_back(describeApproval(row));
+    return jsonResponse({{"approvals", std::move(out)}});
+}
+
+HttpResponse decide(Worker& worker, const Call& call, bool approve) {
+    const auto number = wholeNumber(call.parameter("number"));
+    if (!number) return problem(404, "unknown-approval", "There is no such request.");
+    const auto decided =
+        worker.store.decideApproval(*number, approve, AccountId{call.caller->account}, call.request.now);
+    if (!decided) return problemOf(decided.error());
+    return jsonResponse(describeApproval(*decided));
+}
+
+HttpResponse listAttempts(const Api&, Worker& worker, const Call& call) {
+    boost::json::array out;
+    for (const auto& row : worker.store.attempts(pageOf(call.request).limit))
+        out.push_back({{"at", toRfc3339(row.at)},
+                       {"license_id", row.license.value},
+                       {"device", row.device.value},
+                       {"outcome", row.outcome}});
+    return jsonResponse({{"attempts", std::move(out)}});
+}
+
+HttpResponse showKeys(const Api& api, Worker& worker, const Call&) {
+    const KeySet set = api.authority.verified(worker.store.keySet());
+    boost::json::array keys;
+    for (const auto& entry : set.keys)
+        keys.push_back({{"key_id", entry.key.keyId()},
+                        {"not_before", toRfc3339(entry.notBefore)},
+                        {"expires", toRfc3339(entry.expires)},
+                        {"revoked", entry.revoked}});
+    return jsonResponse({{"authority", set.authority}, {"version", set.version}, {"keys", std::move(keys)}});
+}
+
+}  // namespace
+
+std::vector<Route> adminRoutes(const Api& api) {
+    const auto admin = [&api](std::string method, std::string pattern, auto handler) {
+        return route(std::move(method), "/v1/admin" + pattern, Access::admin,
+                     [&api, handler](Worker& worker, const Call& call) -> Reply { return handler(api, worker, call); });
+    };
+    const auto status = [](LicenseStatus wanted) {
+        return [wanted](const Api&, Worker& worker, const Call& call) { return setStatus(worker, call, wanted); };
+    };
+    const auto deciding = [](bool approve) {
+        return [approve](const Api&, Worker& worker, const Call& call) { return decide(worker, call, approve); };
+    };
+    return {admin("GET", "/accounts", listAccounts),
+            admin("GET", "/licenses", listLicenses),
+            admin("GET", "/licenses/{license}", showLicense),
+            admin("PATCH", "/licenses/{license}", changeLicense),
+            admin("GET", "/licenses/{license}/key", showLicenseKey),
+            admin("POST", "/licenses/{license}/suspend", status(LicenseStatus::suspended)),
+            admin("POST", "/licenses/{license}/reinstate", status(LicenseStatus::active)),
+            admin("POST", "/licenses/{license}/revoke", status(LicenseStatus::revoked)),
+            admin("DELETE", "/licenses/{license}/devices/{number}", releaseDevice),
+            admin("GET", "/approvals", listApprovals),
+            admin("POST", "/approvals/{number}/approve", deciding(true)),
+            admin("POST", "/approvals/{number}/deny", deciding(false)),
+            admin("GET", "/attempts", listAttempts),
+            admin("GET", "/keys", showKeys)};
+}
+
+}  // namespace entitle

@@ -1,0 +1,61 @@
+#include <iostream>
+#include <memory>
+
+#include "server/accounts.h"
+#include "server/cli.h"
+#include "server/files.h"
+
+namespace entitle {
+namespace {
+
+Granted<std::string> readPassword(const std::string& file) {
+    std::string password;
+    if (file.empty()) {
+        if (!std::getline(std::cin, password))
+            return Denial{DenialReason::usage, "give the password on standard input, or by --password-file FILE"};
+    } else {
+        auto text = readSecretFile(file, 4096);
+        if (!text) return text.error();
+        password = std::move(*text);
+    }
+    while (!password.empty() && (password.back() == '\n' || password.back() == '\r')) password.pop_back();
+    return password;
+}
+
+}  // namespace
+
+void addAdminCommands(CLI::App& app, Cli& cli) {
+    auto* group = app.add_subcommand("admin", "Administrators' accounts, made on the authority's own machine");
+    group->require_subcommand(1);
+    struct Options {
+        std::string email, passwordFile;
+    };
+    auto options = std::make_shared<Options>();
+    auto* create = group->add_subcommand("create", "Make an administrator's account");
+    create->footer(
+        "The password comes on standard input, or from a file of mode 0600; never as an argument.\n\n"
+        "Example:\n"
+        "  entitle-server admin create admin@example.com --password-file admin.password");
+    create->add_option("EMAIL", options->email, "What to log in with")->required();
+    create->add_option("--password-file", options->passwordFile, "The password, on one line")->type_name("FILE");
+    create->callback([&cli, options] {
+        cli.chosen = [&cli, options]() -> Granted<Answer> {
+            const auto password = readPassword(options->passwordFile);
+            if (!password) return password.error();
+            const auto row = makeAccount(options->email, *password, true, cli.now());
+            if (!row)
+                return Denial{DenialReason::usage,
+                              std::string(toString(row.error().field)) + ": " + row.error().message};
+            auto authority = cli.open();
+            if (!authority) return authority.error();
+            if (const auto added = authority->store().addAccount(*row); !added) return added.error();
+            Answer answer;
+            answer.text = "Administrator " + row->email + "\n" + field("account", row->id.value) +
+                          "Next: log in with POST /v1/tokens {\"email\", \"password\"}\n";
+            answer.json = {{"user_id", row->id.value}, {"email", row->email}, {"role", "admin"}};
+            return answer;
+        };
+    });
+}
+
+}  // namespace entitle

@@ -1,0 +1,56 @@
+// News of a license → the connections that wait for them. Events come from this process's own commits, and from others
+// on the same database.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+
+#include "server/database_address.h"
+#include "server/http/waiting.h"
+#include "server/rows.h"
+
+namespace entitle {
+
+// Any thread.
+class Push : public std::enable_shared_from_this<Push> {
+  public:
+    // What keeps `wake` registered; it may go after the Push.
+    std::shared_ptr<void> listen(const LicenseId&, const Wake&);
+    void tell(const EventRow&);
+    // When the license last changed, as far as it is remembered here: of the latest thousands.
+    std::optional<Instant> changedAt(const LicenseId&) const;
+    void wakeAll();  // something that concerns everybody: a key set
+    std::size_t listening() const;
+
+  private:
+    struct Registration;
+    void forget(const LicenseId&, std::uint64_t);
+
+    mutable std::mutex mutex_;
+    std::uint64_t last_ = 0;
+    std::unordered_map<std::string, std::map<std::uint64_t, Wake>> listeners_;
+    std::unordered_map<std::string, Instant> changed_;
+    std::unordered_map<std::string, Instant> changedBefore_;  // the generation before: bounds what is remembered
+};
+
+// A thread that hears what other processes on the database did.
+class PushFeed {
+  public:
+    PushFeed(DatabaseAddress, std::shared_ptr<Push>, std::function<void(const std::string&)> complain);
+    ~PushFeed();
+
+  private:
+    void run(const DatabaseAddress&, const std::function<void(const std::string&)>& complain);
+    std::shared_ptr<Push> push_;
+    std::atomic<bool> stop_{false};
+    std::thread thread_;
+};
+
+}  // namespace entitle

@@ -1,0 +1,301 @@
+// The API's handlers over the real store, without sockets.
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <gtest/gtest.h>
+
+#include "license/exchange.h"
+#include "license/fingerprint.h"
+#include "server/accounts.h"
+#include "server/http/openapi.h"
+#include "server/service.h"
+#include "tests/server/desk.h"
+
+namespace entitle {
+namespace {
+
+using testing::day;
+using testing::noon;
+
+class ServerApi : public ::testing::Test {
+  protected:
+    ServerApi()
+        : service(desk.authority(), desk.secrets(), config,
+                  {[this] { return now; }, [] { return std::chrono::nanoseconds{}; }}, metrics, [] { return false; }),
+          router(service.routes()),
+          worker(service.makeWorker()) {}
+
+    // What the session would do: find the route, ask who calls, let it answer.
+    Reply call(const std::string& method, const std::string& path, const std::string& body = "",
+               const std::string& token = "") {
+        HttpRequest request;
+        request.method = method;
+        request.path = path.substr(0, path.find('?'));
+        if (path.find('?') != std::string::npos) request.query = path.substr(path.find('?') + 1);
+        request.body = body;
+        request.peer = "127.0.0.1";
+        request.now = now;
+        const auto found = router.find(method, request.path);
+        const auto* match = std::get_if<Router::Match>(&found);
+        if (match == nullptr) return problem(404, "no-route", "");
+        Call made{request, match->parameters, std::nullopt};
+        const auto access = match->route->access;
+        if (access == Access::bearer || access == Access::user || access == Access::admin) {
+            made.caller = Service::authenticate(*worker, token, now);
+            if (!made.caller) return problem(401, "no-token", "");
+            if (access != Access::bearer && made.caller->account.empty()) return problem(403, "not-yours", "");
+            if (access == Access::admin && !made.caller->admin) return problem(403, "not-yours", "");
+        }
+        return match->route->handler(*worker, made);
+    }
+    HttpResponse ask(const std::string& method, const std::string& path, const std::string& body = "",
+                     const std::string& token = "") {
+        auto reply = call(method, path, body, token);
+        if (auto* response = std::get_if<HttpResponse>(&reply)) return std::move(*response);
+        throw std::runtime_error(path + " waits");
+    }
+    static boost::json::object json(const HttpResponse& response) {
+        return boost::json::parse(response.body).as_object();
+    }
+    static std::string text(const HttpResponse& response, std::string_view name) {
+        return std::string(json(response).at(name).as_string());
+    }
+
+    std::string logIn(const std::string& email) {
+        const auto made = ask("POST", "/v1/tokens", R"({"email":")" + email + R"(","password":"correct horse"})");
+        return made.status == 201 ? text(made, "token") : "";
+    }
+    std::string adminToken() {
+        worker->store.addAccount(makeAccount("admin@example.com", "correct horse", true, now).value()).value();
+        return logIn("admin@example.com");
+    }
+    std::string user(const std::string& email) {
+        const auto made = ask("POST", "/v1/accounts", R"({"email":")" + email + R"(","password":"correct horse"})");
+        EXPECT_EQ(made.status, 201) << made.body;
+        return text(made, "user_id");
+    }
+    HttpResponse generate(const std::string& admin, const std::string& account, const std::string& type = "pro") {
+        return ask("POST", "/api/licensing/generate",
+                   R"({"user_id":")" + account + R"(","license_type":")" + type + R"(","expires_at":null})", admin);
+    }
+
+    // A daemon's side of the protocol.
+    struct Device {
+        SecretKey key = SecretKey::generate();
+        std::string uuid = "4c4c4544-004b-3510-804a-b9c04f4d3032";
+        KeySet keySet;
+        LicenseId license;
+        std::string token;
+        std::uint64_t epoch = 0;
+        DeviceId id() const { return deviceIdOf(key.verifyKey()); }
+    };
+    static std::string signedRequest(const Device& device, Operation operation, const std::string& rid,
+                                     const std::string& licenseKey = "") {
+        ExchangeRequest request;
+        request.authority = "desk";
+        request.operation = operation;
+        request.license = operation == Operation::activate ? LicenseId{} : device.license;
+        request.key = licenseKey;
+        request.token = operation == Operation::activate || operation == Operation::reenrol ? "" : device.token;
+        request.rid = rid;
+        request.sentAt = noon;
+        request.fingerprint = enroll({false, false, {{"product_uuid", {device.uuid}}, {"cpu", {"intel/6/158"}}}});
+        request.hostLabel = "host";
+        request.productVersion = "0.2.0";
+        request.keySetVersion = device.keySet.version;
+        request.revocationEpoch = device.epoch;
+        request.keyLevel = "file";
+        return signRequest(device.key, request);
+    }
+    OpenedReply read(Device& device, Operation operation, const std::string& rid, const HttpResponse& response) {
+        EXPECT_EQ(response.status, 200) << response.body;
+        const ReplyContext context{desk.authority().roots(),
+                                   device.keySet.version == 0 ? nullptr : &device.keySet,
+                                   0,
+                                   device.epoch,
+                                   operation,
+                                   device.id(),
+                                   rid,
+                                   operation == Operation::activate ? LicenseId{} : device.license};
+        auto opened = openReply(response.body, context);
+        if (!opened) throw std::runtime_error("a reply no daemon takes: " + std::string(toString(opened.error())));
+        device.keySet = opened->keySet;
+        if (!opened->answer.token.empty()) device.token = opened->answer.token;
+        if (opened->license) device.license = opened->license->id;
+        if (opened->revocations) device.epoch = opened->revocations->epoch;
+        return std::move(*opened);
+    }
+    OpenedReply exchange(Device& device, Operation operation, const std::string& licenseKey = "") {
+        const std::string rid = freshNonce();
+        return read(device, operation, rid,
+                    ask("POST", std::string(routeOf(operation)), signedRequest(device, operation, rid, licenseKey)));
+    }
+
+    Instant now = noon;
+    testing::Desk desk;
+    ServeConfig config;
+    HttpMetrics metrics;
+    Service service;
+    Router router;
+    std::shared_ptr<Worker> worker;
+};
+
+TEST_F(ServerApi, IsDescribedByItsOpenApiDocument) {
+    EXPECT_EQ(openApiDifferences(openApiDocument(), service.routes()), std::vector<std::string>{});
+}
+
+TEST_F(ServerApi, TheSeedsFourRoutesWorkInARow) {
+    const auto admin = adminToken();
+    const auto account = user("User@Example.com");
+    const auto made = generate(admin, account);
+    ASSERT_EQ(made.status, 201) << made.body;
+    const auto key = text(made, "license_key");
+    const auto seat =
+        ask("POST", "/api/licensing/activate", R"({"license_key":")" + key + R"(","machine_id":"machine-1"})");
+    ASSERT_EQ(seat.status, 200) << seat.body;
+    const auto token = text(seat, "token");
+    const auto valid = ask("GET", "/api/licensing/validate", "", token);
+    EXPECT_EQ(json(valid).at("valid"), true) << valid.body;
+    EXPECT_EQ(json(valid).at("max_bots"), 100);
+    const auto features = json(ask("GET", "/api/licensing/features", "", token));
+    EXPECT_EQ(features.at("features").at("live_trading").at("enabled"), true);
+    EXPECT_EQ(features.at("features").at("dedicated_support").at("enabled"), false);
+    EXPECT_EQ(
+        ask("POST", "/api/licensing/activate", R"({"license_key":")" + key + R"(","machine_id":"machine-2"})").code,
+        "device-limit");
+    const auto owner = logIn("user@example.com");
+    EXPECT_EQ(ask("DELETE", "/v1/licenses/" + text(made, "license_id") + "/devices/1", "", owner).status, 200);
+    EXPECT_EQ(ask("GET", "/api/licensing/validate", "", token).status, 401) << "a released device's token is gone";
+}
+
+TEST_F(ServerApi, BadWishesAreToldApart) {
+    const auto admin = adminToken();
+    const auto account = user("user@example.com");
+    const auto ask422 = [&](const std::string& ends) {
+        return ask("POST", "/api/licensing/generate",
+                   R"({"user_id":")" + account + R"(","license_type":"pro","expires_at":)" + ends + "}", admin)
+            .status;
+    };
+    EXPECT_EQ(ask422(R"("2020-01-01")"), 422);
+    EXPECT_EQ(ask422(R"("9999-01-01")"), 422);
+    EXPECT_EQ(ask422("7"), 422);
+    EXPECT_EQ(ask422(R"("2027-12-31")"), 201);
+    EXPECT_EQ(generate(admin, "acc_nobody").code, "unknown-account");
+    EXPECT_EQ(generate(admin, account, "gold").code, "invalid-field");
+    EXPECT_EQ(generate(admin, account, "trial").status, 201);
+    EXPECT_EQ(generate(admin, account, "trial").code, "trial-used");
+    EXPECT_EQ(ask("POST", "/v1/accounts", "[1").code, "bad-json");
+    EXPECT_EQ(ask("POST", "/v1/accounts", R"({"email":"a@b","password":"correct horse","admin":true})").code,
+              "unknown-field");
+    EXPECT_EQ(ask("POST", "/v1/accounts", R"({"email":"user@EXAMPLE.com","password":"correct horse"})").code,
+              "email-taken");
+    EXPECT_EQ(ask("POST", "/v1/accounts", R"({"email":"b@example.com","password":"short"})").code, "invalid-field");
+    const auto wrong = ask("POST", "/api/licensing/activate",
+                           R"({"license_key":"CO-00000000-00000000-00000000-00000000","machine_id":"m"})");
+    EXPECT_EQ(wrong.code, "bad-key");
+    EXPECT_TRUE(wrong.wrongSecret);
+}
+
+TEST_F(ServerApi, AUserIsNoAdminAndSeesNobodyElsesLicense) {
+    const auto admin = adminToken();
+    const auto mine = user("a@example.com");
+    user("b@example.com");
+    const auto id = text(generate(admin, mine), "license_id");
+    const auto other = logIn("b@example.com");
+    EXPECT_EQ(generate(other, mine).status, 403);
+    EXPECT_EQ(ask("GET", "/v1/licenses/" + id + "/devices", "", other).status, 404);
+    EXPECT_EQ(ask("GET", "/v1/licenses/" + id + "/devices", "", logIn("a@example.com")).status, 200);
+}
+
+TEST_F(ServerApi, AChangedPasswordEndsEveryOtherToken) {
+    user("a@example.com");
+    const auto first = logIn("a@example.com");
+    const auto second = logIn("a@example.com");
+    EXPECT_EQ(ask("POST", "/v1/tokens", R"({"email":"a@example.com","password":"wrong horse"})").code,
+              "wrong-credentials");
+    EXPECT_EQ(ask("POST", "/v1/tokens", R"({"email":"nobody@example.com","password":"wrong horse"})").code,
+              "wrong-credentials");
+    EXPECT_EQ(ask("PUT", "/v1/accounts/me/password",
+                  R"({"current_password":"correct horse","new_password":"battery staple"})", first)
+                  .status,
+              204);
+    EXPECT_EQ(ask("GET", "/v1/accounts/me", "", first).status, 200);
+    EXPECT_EQ(ask("GET", "/v1/accounts/me", "", second).status, 401);
+    EXPECT_EQ(logIn("a@example.com"), "");
+    EXPECT_EQ(ask("DELETE", "/v1/tokens/current", "", first).status, 204);
+    EXPECT_EQ(ask("GET", "/v1/accounts/me", "", first).status, 401);
+}
+
+TEST_F(ServerApi, ADeviceActivatesRenewsHearsOfItsRevocationAndItsRightsEnd) {
+    const auto admin = adminToken();
+    const auto made = generate(admin, user("a@example.com"));
+    Device device;
+    const auto activated = exchange(device, Operation::activate, text(made, "license_key"));
+    ASSERT_EQ(activated.answer.outcome, Outcome::granted) << activated.answer.message;
+    ASSERT_TRUE(activated.license);
+    EXPECT_EQ(activated.license->maxBots, 100);
+    now += day;
+    const auto renewed = exchange(device, Operation::renew);
+    EXPECT_EQ(renewed.answer.outcome, Outcome::granted);
+    EXPECT_EQ(renewed.license->sequence, activated.license->sequence + 1);
+    EXPECT_TRUE(renewed.keySetToken.empty()) << "it has this key set";
+
+    const std::string rid = freshNonce();
+    auto reply = call("POST", std::string(routeOf(Operation::wait)), signedRequest(device, Operation::wait, rid));
+    auto* waiting = std::get_if<Waiting>(&reply);
+    ASSERT_NE(waiting, nullptr);
+    EXPECT_FALSE(waiting->wake.fired());
+    now += Seconds{1};
+    EXPECT_EQ(ask("POST", "/v1/admin/licenses/" + device.license.value + "/revoke", "", admin).status, 200);
+    EXPECT_TRUE(waiting->wake.fired());
+    const auto heard = read(device, Operation::wait, rid, waiting->answer(*worker, true, now));
+    EXPECT_EQ(heard.answer.outcome, Outcome::denied);
+    EXPECT_EQ(heard.answer.ended, SignedEnd::revoked);
+    ASSERT_TRUE(heard.revocations);
+    EXPECT_NE(heard.revocations->find(device.license), nullptr);
+    EXPECT_EQ(exchange(device, Operation::renew).answer.ended, SignedEnd::revoked);
+    EXPECT_EQ(ask("POST", "/v1/admin/licenses/" + device.license.value + "/reinstate", "", admin).code,
+              "license-revoked");
+}
+
+TEST_F(ServerApi, AWaitThatNothingInterruptsSaysSo) {
+    Device device;
+    exchange(device, Operation::activate, text(generate(adminToken(), user("a@example.com")), "license_key"));
+    const std::string rid = freshNonce();
+    auto reply = call("POST", std::string(routeOf(Operation::wait)), signedRequest(device, Operation::wait, rid));
+    auto* waiting = std::get_if<Waiting>(&reply);
+    ASSERT_NE(waiting, nullptr);
+    const auto nothing = read(device, Operation::wait, rid, waiting->answer(*worker, false, now));
+    EXPECT_EQ(nothing.answer.outcome, Outcome::retry);
+    EXPECT_EQ(nothing.answer.code, exchange_code::noNews);
+}
+
+TEST_F(ServerApi, OtherHardwareWaitsForAnAdminWhoApproves) {
+    const auto admin = adminToken();
+    Device device;
+    exchange(device, Operation::activate, text(generate(admin, user("a@example.com")), "license_key"));
+    device.uuid = "03000200-0400-0500-0006-000700080009";
+    const std::string rid = freshNonce();
+    const auto renew = [&] {
+        return read(device, Operation::renew, rid,
+                    ask("POST", "/v1/device/renew", signedRequest(device, Operation::renew, rid)));
+    };
+    EXPECT_EQ(renew().answer.code, exchange_code::approvalWaits);
+    const auto waiting = json(ask("GET", "/v1/admin/approvals", "", admin)).at("approvals").as_array();
+    ASSERT_EQ(waiting.size(), 1u);
+    const auto number = boost::json::serialize(waiting.front().at("number"));
+    EXPECT_EQ(ask("POST", "/v1/admin/approvals/" + number + "/approve", "", admin).status, 200);
+    EXPECT_EQ(ask("POST", "/v1/admin/approvals/" + number + "/deny", "", admin).code, "already-decided");
+    EXPECT_EQ(renew().answer.outcome, Outcome::granted);
+}
+
+TEST_F(ServerApi, WhatNobodySignedIsNoQuestion) {
+    EXPECT_EQ(ask("POST", "/v1/device/renew", "v4.public.AAAA.BBBB").code, "bad-envelope");
+    Device device;
+    const auto wrongRoute = signedRequest(device, Operation::activate, freshNonce(), desk.mint("pro").key.text());
+    EXPECT_EQ(ask("POST", "/v1/device/reenrol", wrongRoute).code, "bad-envelope");
+    const auto forged = exchange(device, Operation::activate, "CO-00000000-00000000-00000000-00000000");
+    EXPECT_EQ(forged.answer.code, exchange_code::badKey);
+}
+
+}  // namespace
+}  // namespace entitle
