@@ -164,6 +164,7 @@ class Daemon {
     // What follows from the questions in the state: those called are sent, those gone are withdrawn.
     void correspond(const std::vector<Effect>&, const Now&);
     bool online() const;
+    std::optional<AdminRefusal> notOnline() const;
     void ask(const Attempt&, const Now&);
     void keepWaiting(const Now&);
     void heard(const Correspondence::Heard&);

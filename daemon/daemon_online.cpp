@@ -72,12 +72,8 @@ void Daemon::connect(Authority* authority, std::string url) {
     arm(now);
 }
 
-// --- asking ----------------------------------------------------------------------------------------------------------
-
-boost::system::result<void, AdminRefusal> Daemon::activate(std::string_view key, std::uint32_t uid,
-                                                           ContactWatcher& watcher) {
-    const auto parsed = parseLicenseKey(key);
-    if (!parsed) return AdminRefusal{std::string(toString(parsed.error())), std::string(explain(parsed.error()))};
+// Why nobody can be asked.
+std::optional<AdminRefusal> Daemon::notOnline() const {
     if (!settings_.roots) {
         return AdminRefusal{"no-roots",
                             "This daemon knows no authority, so it cannot verify a license. " + settings_.rootsProblem};
@@ -85,8 +81,18 @@ boost::system::result<void, AdminRefusal> Daemon::activate(std::string_view key,
     if (!online()) {
         return AdminRefusal{"no-authority",
                             "This daemon has no authority to ask. Name its address in entitled.toml ([authority] url), "
-                            "or bring a license by file: entitlectl request."};
+                            "or bring a license by file: entitlectl request, then entitlectl import."};
     }
+    return std::nullopt;
+}
+
+// --- asking ----------------------------------------------------------------------------------------------------------
+
+boost::system::result<void, AdminRefusal> Daemon::activate(std::string_view key, std::uint32_t uid,
+                                                           ContactWatcher& watcher) {
+    const auto parsed = parseLicenseKey(key);
+    if (!parsed) return AdminRefusal{std::string(toString(parsed.error())), std::string(explain(parsed.error()))};
+    if (auto obstacle = notOnline()) return *std::move(obstacle);
     probe();
     if (auto obstacle = nodeLockingObstacle(probe_, present_); !obstacle.empty()) {
         return AdminRefusal{probe_.facts.container ? "container" : "hardware", obstacle};
@@ -112,11 +118,7 @@ boost::system::result<void, AdminRefusal> Daemon::activate(std::string_view key,
 }
 
 boost::system::result<void, AdminRefusal> Daemon::refresh(std::uint32_t uid, ContactWatcher& watcher) {
-    if (!online()) {
-        return AdminRefusal{"no-authority",
-                            "This daemon has no authority to ask. Name its address in entitled.toml "
-                            "([authority] url), or import a newer license file."};
-    }
+    if (auto obstacle = notOnline()) return *std::move(obstacle);
     Now now = look();
     Step done = step(record_.state, RefreshRequested{freshNonce(), RetryPolicy::userWaiting}, now);
     if (done.refusal != Refusal::none) {
