@@ -11,13 +11,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/system/result.hpp>
 
+#include "license/exchange.h"
 #include "license/time.h"
 
 namespace entitle {
 
-// What the authority speaks in. Any other content type comes from somebody in between: a portal, a proxy, a filter.
-inline constexpr std::string_view requestContentType = "application/vnd.entitled.request+paseto";
-inline constexpr std::string_view answerContentType = "application/vnd.entitled.answer+json";
 inline constexpr std::size_t maxAnswerBytes = 64 * 1024;
 inline constexpr Seconds maxRetryAfter = std::chrono::hours{24};
 

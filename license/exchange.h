@@ -15,6 +15,10 @@
 
 namespace entitle {
 
+// The media types of a question and of a reply over HTTP. Any other comes from somebody in between: a portal, a proxy.
+inline constexpr std::string_view requestContentType = "application/vnd.entitled.request+paseto";
+inline constexpr std::string_view answerContentType = "application/vnd.entitled.answer+json";
+
 // What a device asks, signed by its own key: proof that it holds the key, nothing more.
 struct ExchangeRequest {
     std::string authority;  // whom it asks

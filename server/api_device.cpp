@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "license/exchange.h"
 #include "license/printable.h"
 #include "license/request.h"
 #include "license/rolling_token.h"
@@ -9,7 +10,6 @@
 namespace entitle {
 namespace {
 
-constexpr std::string_view requestType = "application/vnd.entitled.request+paseto";
 constexpr Seconds mostWait = std::chrono::seconds(50);
 
 // One request, opened, and what its answer is made with.
@@ -49,6 +49,7 @@ HttpResponse reply(const Question& question, const Signer::Ready& ready, const E
             return question.store.revocations(static_cast<int>(maxRevocations));
         });
     HttpResponse response;
+    response.contentType = answerContentType;
     response.body = printReply(body);
     response.headers.emplace_back("Cache-Control", "no-store");
     return response;
@@ -203,7 +204,7 @@ std::vector<Route> deviceRoutes(const Api& api) {
     }
     routes.push_back(route("POST", std::string(routeOf(Operation::wait)), Access::device,
                            [&api](Worker& worker, const Call& call) { return wait(api, worker, call); }));
-    for (auto& each : routes) each.accepts = requestType;
+    for (auto& each : routes) each.accepts = requestContentType;
     return routes;
 }
 

@@ -108,6 +108,7 @@ class ServerApi : public ::testing::Test {
     }
     OpenedReply read(Device& device, Operation operation, const std::string& rid, const HttpResponse& response) {
         EXPECT_EQ(response.status, 200) << response.body;
+        EXPECT_EQ(response.contentType, answerContentType) << "a daemon takes any other for a stranger's";
         const ReplyContext context{desk.authority().roots(),
                                    device.keySet.version == 0 ? nullptr : &device.keySet,
                                    0,
