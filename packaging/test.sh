@@ -69,7 +69,7 @@ fits() {
   $ci || return 0
   # Those without a record here of having passed whole: first by hand.
   case $1 in
-    tsan | fuzz | bench | clang)
+    asan | tsan | fuzz | bench | clang)
       [ -f "$cache/seconds/$1" ] || { skip "$1" "it has not run on this machine yet; by hand, which lets CI take it from then on: packaging/test.sh $1"; return 1; } ;;
   esac
   local needs
@@ -166,13 +166,7 @@ stage_format() {
 stage_asan() {
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
   export UBSAN_OPTIONS=print_stacktrace=1
-  if $ci; then
-    skip "asan of proto, client, server, e2e and the daemon's core" "about 15 minutes more; by hand: packaging/test.sh asan"
-    build asan asan license_crypto_test license_logic_test daemon_platform_test &&
-      ctest_in asan asan -L '^(license|daemon)$'
-  else
-    build asan asan && ctest_in asan asan
-  fi
+  build asan asan && ctest_in asan asan
 }
 # The core has no threads, and the authority is one process with one: the client and the wire are what there is to race.
 stage_tsan() {
