@@ -67,6 +67,17 @@ void readWorkers(TomlSection section, HttpOptions& http) {
     section.complainOfUnknown();
 }
 
+// Short ones are for trials of outages: the least is a second, and 0 of those that may be missing.
+void readDocuments(TomlSection section, ExchangePolicy& policy) {
+    constexpr std::int64_t year = 366 * 86'400;
+    section.duration("fresh_s", policy.fresh, 1, year);
+    section.duration("grace_s", policy.grace, 0, year);
+    section.duration("wind_down_s", policy.windDown, 0, year);
+    section.duration("check_s", policy.check, 1, year);
+    section.duration("offline_s", policy.offline, 0, year);
+    section.complainOfUnknown();
+}
+
 }  // namespace
 
 std::string ServeConfigErrors::text() const {
@@ -130,6 +141,7 @@ ServeConfigResult parseServeConfig(std::string_view text, std::string_view file)
     auto metrics = section("metrics");
     metrics.texts("from", [&](const std::string& value) { return network(value, config.metricsFrom); });
     metrics.complainOfUnknown();
+    readDocuments(section("documents"), config.policy);
     auto demo = section("demo");
     demo.flag("enabled", config.demo.enabled);
     demo.number("max_bots", config.demo.maxBots, 0, maxBots);
@@ -196,6 +208,8 @@ ServeConfigResult checkServeConfig(ServeConfig config) {
         wrong.errors.emplace_back("behind_proxy: with a certificate it only says whom to believe: set trusted_proxies");
     if (!config.http.proxies.empty() && !config.http.behindProxy)
         wrong.errors.emplace_back("trusted_proxies has no effect without behind_proxy = true");
+    if (config.policy.check >= config.policy.fresh)
+        wrong.errors.emplace_back("documents: check_s must be less than fresh_s, or no renewal is ever in time");
     if (config.http.listen.empty()) wrong.errors.emplace_back("listen: there must be an address to listen on");
     if (!wrong.errors.empty()) return wrong;
     // The usual proxy runs on the same machine.

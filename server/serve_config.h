@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/denial.h"
+#include "server/exchange_policy.h"
 #include "server/http/server.h"
 #include "server/log.h"
 
@@ -27,6 +28,9 @@ struct ServeConfig {
     LogLevel logLevel = LogLevel::info;
     bool logRequests = true;  // [log] requests
     Networks metricsFrom;     // [metrics] from: who may read /metrics; loopback unless said otherwise
+
+    // [documents]: what the next documents promise; those already given keep theirs.
+    ExchangePolicy policy;
 
     // What an account without a license, or nobody at all, may do.
     struct Demo {

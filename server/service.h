@@ -26,8 +26,12 @@ class Service {
           clock_(std::move(clock)),
           metrics_(metrics),
           draining_(std::move(draining)),
-          api_{authority_, secrets_, config_.demo, {}, std::make_shared<Push>(), std::make_shared<Signer>(authority_)} {
-    }
+          api_{authority_,
+               secrets_,
+               config_.demo,
+               config_.policy,
+               std::make_shared<Push>(),
+               std::make_shared<Signer>(authority_)} {}
 
     std::vector<Route> routes();  // the whole table: /openapi.json describes exactly these
 

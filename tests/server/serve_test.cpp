@@ -64,6 +64,12 @@ level = "debug"
 requests = false
 [metrics]
 from = ["192.0.2.2"]
+[documents]
+fresh_s = 18
+grace_s = 19
+wind_down_s = 20
+check_s = 17
+offline_s = 21
 [demo]
 enabled = false
 max_bots = 17
@@ -97,6 +103,11 @@ max_bots = 17
     EXPECT_EQ(config.logLevel, LogLevel::debug);
     EXPECT_FALSE(config.logRequests);
     EXPECT_FALSE(config.metricsFrom.contains(IpAddress::parse("127.0.0.1").value()));
+    EXPECT_EQ(config.policy.fresh.count(), 18);
+    EXPECT_EQ(config.policy.grace.count(), 19);
+    EXPECT_EQ(config.policy.windDown.count(), 20);
+    EXPECT_EQ(config.policy.check.count(), 17);
+    EXPECT_EQ(config.policy.offline.count(), 21);
     EXPECT_EQ(config.demo, (ServeConfig::Demo{false, 17}));
 }
 
@@ -110,6 +121,7 @@ TEST(ServeConfig, WhatCannotBeMeantIsNamedWithItsLine) {
     EXPECT_THAT(wrong("trusted_proxies = [\"10.0.0.1\"]"), HasSubstr("no effect without behind_proxy"));
     EXPECT_THAT(wrong("listen = []"), HasSubstr("must be an address"));
     EXPECT_THAT(wrong("listen = \"a\""), HasSubstr("must be a list"));
+    EXPECT_THAT(wrong("[documents]\nfresh_s = 86400"), HasSubstr("check_s must be less than fresh_s"));
     EXPECT_THAT(wrong("limits = 1"), HasSubstr("is a section"));
     EXPECT_THAT(wrong("[demo]\nenabled = 1"), HasSubstr("true or false"));
     EXPECT_THAT(wrong("a = "), HasSubstr("f:1: "));
