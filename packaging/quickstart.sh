@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs the main job of `entitled` for real: a daemon, an authority, a license carried
-# by file, bots that hold slots, crashes and a thief. In a private directory, without root; nothing is left running.
+# by file, bots that hold slots, crashes and a thief; then the same online: a key, an outage, a revocation. In a private
+# directory, without root; nothing is left running.
 #
 #   packaging/quickstart.sh [--keep] [--no-install] [--build-dir DIR] [--no-build]
 #
@@ -59,7 +60,10 @@ processes=()
 leave() {
   local status=$?
   trap - EXIT INT TERM HUP
-  { [ ${#processes[@]} -eq 0 ] || kill -KILL "${processes[@]}"; wait; } 2>/dev/null
+  # The shell's own remarks on the killed are kept quiet.
+  exec 2>/dev/null
+  [ ${#processes[@]} -eq 0 ] || kill -KILL "${processes[@]}"
+  wait
   if $keep; then echo "Kept: $place"; else rm -rf "$place"; fi
   exit $status
 }
@@ -81,7 +85,7 @@ show() {
 }
 wrong() {
   printf '\nNOT AS DESCRIBED (step %d): %s\n' "$step" "$1" >&2
-  for log in daemon.log thief.log btc-grid.log; do [ -f "$place/$log" ] && { echo "--- end of $log:"; tail -n 15 "$place/$log"; } >&2; done
+  for log in daemon.log thief.log online.log serve.log btc-grid.log; do [ -f "$place/$log" ] && { echo "--- end of $log:"; tail -n 15 "$place/$log"; } >&2; done
   exit 1
 }
 expect_status() { [ "$status" -eq "$1" ] || wrong "exit status $status, expected $1"; }
@@ -121,7 +125,7 @@ machine() {
   ln -s ../../../0000:00:1f.6 "$device/net/eth0/device"
   ln -s ../../devices/pci0000:00/0000:00:1f.6/net/eth0 "$1/sys/class/net/eth0"
 }
-# configuration FILE HARDWARE STATE RUN
+# configuration FILE HARDWARE STATE RUN [AUTHORITY-URL]
 configuration() {
   cat >"$1" <<TOML
 state_dir = "$place/$3"
@@ -134,6 +138,7 @@ path = "$place/$4-admin/admin.sock"
 roots = "$place/roots.pub"
 hardware_root = "$place/$2"
 TOML
+  [ $# -lt 5 ] || printf '[authority]\nurl = "%s"\n' "$5" >>"$1"
   mkdir -m 700 -p "$3" "$4" "$4-admin"
 }
 # start CONFIG LOG: the daemon, in the background, until it says that it answers.
@@ -146,6 +151,26 @@ start() {
   processes+=("$daemon")
   wait_for "$2" 'ready' "the daemon's start"
 }
+
+# serve ADDRESS: the authority, in the background, until it says where it listens.
+serve() {
+  : >serve.log
+  printf '   $ entitle-server serve --listen %s &\n' "$1"
+  entitle-server serve --listen "$1" >>serve.log 2>&1 </dev/null 9>&- &
+  server=$!
+  processes+=("$server")
+  wait_for serve.log 'serving authority' "the authority's start"
+}
+# post URL JSON [TOKEN]
+post() {
+  local bearer=()
+  if [ -n "${3-}" ]; then bearer=(-H "Authorization: Bearer $3"); fi
+  printf '   $ curl %s%s --json %s\n' "$1" "${3:+ -H 'Authorization: Bearer …'}" "'$2'"
+  output=$(curl -sS --fail-with-body --noproxy '*' --max-time 15 "${bearer[@]}" -H 'Content-Type: application/json' -d "$2" "$1" 2>&1) ||
+    wrong "$output"
+  printf '     %s\n' "$output"
+}
+json_text() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" <<<"$output"; } # of a flat object in one line
 
 note "Everything happens below $place."
 note "These computers are make-believe: a development build reads hardware facts below a directory of our choice, here a"
@@ -249,6 +274,7 @@ show cp -a state/. state-of-a-thief/
 expect_status 0
 ours=$daemon
 start thief.toml thief.log
+thief=$daemon
 show env ENTITLED_SOCKET="$place/run-of-a-thief/entitled.sock" entitlectl status
 expect_status 0; expect '[Oo]ther hardware|[Ww]rong.device'
 show env ENTITLED_SOCKET="$place/run-of-a-thief/entitled.sock" entitlectl check live_trading
@@ -256,16 +282,110 @@ expect_status 1
 show entitlectl check live_trading
 expect_status 0
 
+say "Now online. The roots go on a stick and off this machine; a first administrator; and the authority serves."
+show mv roots roots-on-a-stick
+expect_status 0
+cat >authority/server.toml <<'TOML'
+# So that an outage need not last two weeks to be seen: documents are fresh for 3 seconds instead of 14 days.
+[documents]
+fresh_s = 3
+check_s = 1
+TOML
+note '$ cat authority/server.toml'
+sed 's/^/     /' authority/server.toml
+printf 'correct horse battery staple\n' >admin-password && chmod 600 admin-password
+note '$ entitle-server admin create admin@example.com < admin-password'
+output=$(entitle-server admin create admin@example.com <admin-password 2>&1)
+status=$?
+sed 's/^/     /' <<<"$output"
+expect_status 0
+serve 127.0.0.1:0
+url=$(sed -n 's/.*listening on \(http:[^ "]*\).*/\1/p' serve.log | tail -n 1)
+[ -n "$url" ] || wrong "serve.log names no address"
+
+say "A customer registers; the administrator logs in and sells a pro license. Any HTTP client does."
+post "$url/v1/accounts" '{"email":"trader@example.com","password":"paper trading first"}'
+customer=$(json_text user_id)
+[ -n "$customer" ] || wrong "no user_id"
+post "$url/v1/tokens" '{"email":"admin@example.com","password":"correct horse battery staple"}'
+token=$(json_text token)
+[ -n "$token" ] || wrong "no token"
+post "$url/api/licensing/generate" "{\"user_id\":\"$customer\",\"license_type\":\"pro\"}" "$token"
+expect '"license_key"'
+key=$(json_text license_key)
+license=$(json_text license_id)
+
+say "Another machine, with an authority in its configuration: a key is all it needs."
+machine hardware-online another
+configuration online.toml hardware-online state-online run-online "$url"
+export ENTITLED_SOCKET=$place/run-online/entitled.sock ENTITLED_ADMIN_SOCKET=$place/run-online-admin/admin.sock
+note "$ export ENTITLED_SOCKET=$ENTITLED_SOCKET ENTITLED_ADMIN_SOCKET=$ENTITLED_ADMIN_SOCKET"
+start online.toml online.log
+online=$daemon
+show entitlectl activate "${key%?}$([ "${key: -1}" = A ] && echo B || echo A)"
+expect_status 2
+show entitlectl activate "$key"
+expect_status 0
+show entitlectl check live_trading
+expect_status 0
+note "$ bot ada-arb &"
+bot ada-arb <ticks >ada-arb.log 2>&1 9>&- &
+online_bot=$!
+processes+=("$online_bot")
+wait_for ada-arb.log 'is held, license active' "a slot for ada-arb"
+
+say "The authority is gone. Grace begins, with its exact deadline, and everything goes on."
+show kill -TERM "$server"
+wait "$server" || wrong "the authority ended with status $?"
+wait_until "grace" '"standing": ?"grace"' entitlectl status --json
+show entitlectl status
+expect_status 0; expect '[Gg]race'
+show entitlectl check live_trading
+expect_status 0
+show entitlectl slots
+expect_status 0; expect ada-arb
+
+say "The authority is back: healed, here at once since we ask; by itself the daemon tries again and again."
+serve "${url#http://}"
+show entitlectl refresh
+expect_status 0
+show entitlectl check live_trading
+expect_status 0
+wait_until "the end of grace" '"standing": ?"active"' entitlectl status --json
+
+say "The administrator revokes. A program that listens hears it at once, held bots get time to close their positions."
+note "$ entitlectl watch &"
+entitlectl watch >watch.log 2>&1 9>&- &
+watcher=$!
+processes+=("$watcher")
+wait_for watch.log 'active' "the watching program's first news"
+asked=$(date +%s%N)
+post "$url/v1/admin/licenses/$license/revoke" '{}' "$token"
+wait_for watch.log '[Rr]evoked' "hearing of the revocation"
+note "heard $((($(date +%s%N) - asked) / 1000000)) ms after it was asked for, curl's start included"
+note '$ cat watch.log'
+sed 's/^/     /' watch.log
+show entitlectl check live_trading
+expect_status 1; expect '[Rr]evoked'
+show entitlectl status
+expect '[Rr]evoked'
+show entitlectl slots
+expect_status 0; expect ada-arb
+
 say "The log of it all, and whether anybody touched it."
 show entitlectl audit --verify
 expect_status 0
+export ENTITLED_SOCKET=$place/run/entitled.sock ENTITLED_ADMIN_SOCKET=$place/run-admin/admin.sock
+show env ENTITLED_ADMIN_SOCKET="$ENTITLED_ADMIN_SOCKET" entitlectl audit --verify
+expect_status 0
 
 say "Stop everything."
+{ kill "$watcher"; wait "$watcher"; } 2>/dev/null
 exec 9>&- # the bots' input ends, and so do they
-for bot in "${bots[0]}" "${bots[2]}"; do wait "$bot" || wrong "a bot ended with status $?"; done
+for bot in "${bots[0]}" "${bots[2]}" "$online_bot"; do wait "$bot" || wrong "a bot ended with status $?"; done
 wait_until "the return of the last slots" '"in_use": ?0\b' entitlectl quota bots --json
-show kill -TERM "$ours" "$daemon"
-for pid in "$ours" "$daemon"; do wait "$pid" || wrong "a daemon ended with status $?"; done
+show kill -TERM "$ours" "$thief" "$online" "$server"
+for pid in "$ours" "$thief" "$online" "$server"; do wait "$pid" || wrong "a daemon ended with status $?"; done
 processes=()
 
 printf '\nAll %d steps went as described, in %d.%d s.\n' "$step" $((($(date +%s%N) - began) / 1000000000)) \
