@@ -1,5 +1,8 @@
 // The configuration of `serve`, and whether the API's document says what is served.
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -109,6 +112,50 @@ max_bots = 17
     EXPECT_EQ(config.policy.check.count(), 17);
     EXPECT_EQ(config.policy.offline.count(), 21);
     EXPECT_EQ(config.demo, (ServeConfig::Demo{false, 17}));
+}
+
+// A configuration in words, with what one key changes left recognisable.
+std::string told(const ServeConfig& config) {
+    std::ostringstream out;
+    const auto& http = config.http;
+    for (const auto& each : http.listen) out << each << ' ';
+    out << http.behindProxy << ' ' << config.drain.count() << ' ' << config.policy.check.count() << ' '
+        << config.policy.fresh.count() << ' ' << config.policy.grace.count() << ' ' << config.policy.windDown.count()
+        << ' ' << config.policy.offline.count() << ' ' << http.connections << ' ' << http.connectionsPerAddress << ' '
+        << http.requestsPerConnection << ' ' << http.headBytes << ' ' << http.handshakeTime.count() << ' '
+        << http.idleTime.count() << ' ' << http.headTime.count() << ' ' << http.bodyTime.count() << ' '
+        << http.writeTime.count() << ' ' << http.rates.general.burst << ' ' << http.rates.account.burst << ' '
+        << http.rates.wrongSecrets.burst << ' ' << http.networkThreads << ' ' << http.databaseWorkers << ' '
+        << http.databaseQueue << ' ' << http.passwordWorkers << ' ' << http.passwordQueue << ' '
+        << static_cast<int>(config.logLevel) << ' ' << config.logRequests << ' '
+        << config.metricsFrom.contains(IpAddress::parse("127.0.0.1").value()) << ' '
+        << config.metricsFrom.contains(IpAddress::parse("::1").value()) << ' ' << config.demo.enabled << ' '
+        << config.demo.maxBots;
+    return out.str();
+}
+
+TEST(ServeConfig, TheSampleSaysTheDefaults) {
+    std::ifstream file(ENTITLE_SOURCE_DIR "/packaging/server.toml");
+    ASSERT_TRUE(file);
+    std::ostringstream plain, spoken;
+    std::vector<std::string> keys;
+    for (std::string line; std::getline(file, line);) {
+        plain << line << '\n';
+        // `#key = value` is a default written out, `# words` are words.
+        const bool key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+        if (key) keys.push_back(line.substr(1, line.find(' ') - 1));
+        spoken << (key ? line.substr(1) : line) << '\n';
+    }
+    EXPECT_GT(keys.size(), 30u);
+    const auto defaults = told(checkServeConfig(ServeConfig{}).value());
+    EXPECT_EQ(told(checkServeConfig(parseServeConfig(plain.str(), "server.toml").value()).value()), defaults);
+    const auto all = parseServeConfig(spoken.str(), "server.toml");
+    ASSERT_TRUE(all) << all.error().text();
+    EXPECT_EQ(told(checkServeConfig(*all).value()), defaults);
+
+    std::ifstream page(ENTITLE_SOURCE_DIR "/packaging/man/entitle-server.toml.5");
+    const std::string manual{std::istreambuf_iterator<char>(page), {}};
+    for (const auto& key : keys) EXPECT_THAT(manual, HasSubstr(key));
 }
 
 TEST(ServeConfig, WhatCannotBeMeantIsNamedWithItsLine) {
