@@ -168,10 +168,10 @@ stage_asan() {
   export UBSAN_OPTIONS=print_stacktrace=1
   build asan asan && ctest_in asan asan
 }
-# The core has no threads, and the authority is one process with one: the client and the wire are what there is to race.
+# What has threads: the client, the wire, the HTTP server, the daemon's way to the authority.
 stage_tsan() {
-  build tsan tsan client_test client_daemon_test proto_test entitled entitlectl &&
-    TSAN_OPTIONS=halt_on_error=1 ctest_in tsan tsan -L "^(client|proto)$"
+  build tsan tsan client_test client_daemon_test proto_test http_test daemon_contact_test entitled entitlectl &&
+    TSAN_OPTIONS=halt_on_error=1 ctest_in tsan tsan -L "^(client|proto|threads)$"
 }
 
 stage_fuzz() {

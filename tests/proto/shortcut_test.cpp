@@ -381,7 +381,8 @@ TEST_F(ShortcutTest, ChangedMessagesEndOnlyTheirConnection) {
     const Bytes sound =
         directCheck(1) + statusMessage(2) + directCheck(3, "x") + finishMessage(1) + release(0) + finishMessage(3);
     std::uint64_t quick = 0;
-    for (int i = sanitized ? 1'000 : 10'000; i > 0; --i) {
+    constexpr std::uint64_t rounds = sanitized ? 1'000 : 10'000;
+    for (auto i = rounds; i > 0; --i) {
         Bytes changed = sound;
         for (std::size_t n = 1 + random() % 4; n > 0; --n)
             changed[random() % changed.size()] ^= static_cast<std::byte>(1 + random() % 255);
@@ -393,7 +394,7 @@ TEST_F(ShortcutTest, ChangedMessagesEndOnlyTheirConnection) {
         ASSERT_TRUE(served->closed.has_value());
         quick += served->seen->quick;
     }
-    EXPECT_GT(quick, 1'000u);
+    EXPECT_GT(quick, rounds / 2);
 }
 
 }  // namespace

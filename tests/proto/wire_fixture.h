@@ -18,18 +18,12 @@
 
 #include "proto/connection.h"
 #include "proto/kj_on_asio.h"
+#include "tests/sanitized.h"
 
 namespace entitle::test {
 
 using Socket = boost::asio::local::stream_protocol::socket;
 using Bytes = std::vector<std::byte>;
-
-// Sanitizers slow everything down and hide the resident size: counts of repetitions are a tenth, sizes are not judged.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true;
-#else
-inline constexpr bool sanitized = false;
-#endif
 
 // `check`: "live_trading" is allowed; the message repeats the feature, or is `answerBytes` long. `status` is answered
 // when `release` is called.
