@@ -1,5 +1,6 @@
 // watch: prints the state, then every change, until it is interrupted.
 #include <string>
+#include <utility>
 
 #include "client/cli/child.h"
 #include "client/cli/commands.h"
@@ -12,12 +13,10 @@ namespace entitle::cli {
 
 namespace {
 
+// Without its date.
 std::string line(const Terminal& terminal, const Change& change) {
     const auto& status = change.status;
-    const auto now = clockNow();
-    std::string out = date(now, now);
-    out.erase(out.rfind(" ("));  // "now" goes without saying
-    out += "  " + terminal.toned(toneOf(status.standing), toString(status.standing));
+    std::string out = "  " + terminal.toned(toneOf(status.standing), toString(status.standing));
     out += "  bots " + std::to_string(status.botsInUse) + " of " + limitText(status.maxBots);
     if (status.origin.source != Source::daemon)
         out += "  " + terminal.toned(Tone::bad, std::string("daemon ") + toString(status.origin.why));
@@ -31,11 +30,17 @@ int watchChanges(const Globals& globals) {
     const auto terminal = globals.terminal();
     SignalGate gate;
     Client client(globals.clientOptions(Globals::Use::report));
+    std::string last;
     const auto watch = client.onChange([&](const Change& change) {
-        if (terminal.json())
+        if (terminal.json()) {
             terminal.print(toJson(change));
-        else
-            terminal.print(line(terminal, change));
+        } else if (auto told = line(terminal, change); told != last) {  // people need not hear of every contact
+            const auto now = clockNow();
+            auto at = date(now, now);
+            at.erase(at.rfind(" ("));  // "now" goes without saying
+            terminal.print(at + told);
+            last = std::move(told);
+        }
         if (!terminal.finish()) gate.end();  // nobody reads any more
     });
     gate.waitForEnd();
