@@ -7,19 +7,9 @@
 
 #include <sys/types.h>
 
+#include "tests/bench/programs.h"
+
 namespace entitle::bench {
-
-// Where the programs under measurement are.
-struct Programs {
-    std::filesystem::path entitled;
-    std::filesystem::path entitlectl;
-    std::filesystem::path server;
-
-    static Programs below(const std::filesystem::path& build) {
-        return {build / "daemon/entitled", build / "client/entitlectl", build / "server/entitle-server"};
-    }
-    bool exist() const;
-};
 
 // Throws std::runtime_error with a program's own words when something does not work. Stopped and removed when it goes.
 class DaemonProcess {
@@ -32,6 +22,10 @@ class DaemonProcess {
     // Milliseconds from its start to READY=1.
     double start();
     void stop();
+    // A license with a key, over the network from an authority at `url`, by `entitlectl activate`. Restarts it when it
+    // was not told of this authority yet.
+    void activate(const std::string& url, const std::filesystem::path& roots, const std::string& key);
+    void refresh();  // a renewal, now
     // Request, issue and import, as a person carries them: an enterprise license, whose bots are unlimited. Restarts
     // it.
     void license();
@@ -42,11 +36,14 @@ class DaemonProcess {
   private:
     std::string run(const std::vector<std::string>& command) const;
     std::vector<std::string> environment() const;
-    void writeConfiguration(bool withRoots) const;
+    void writeConfiguration() const;
 
     Programs programs_;
-    std::filesystem::path directory_;
-    int ready_ = -1;  // the socket READY=1 comes to
+    const PrivateDirectory own_;
+    const std::filesystem::path directory_ = own_.path();
+    std::filesystem::path roots_;  // of the authority it trusts; empty: none
+    std::string url_;              // where that one is asked; empty: everything comes by file
+    int ready_ = -1;               // the socket READY=1 comes to
     pid_t pid_ = -1;
 };
 

@@ -1,12 +1,12 @@
 #include "tests/bench/daemon_process.h"
 
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,8 +14,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <spawn.h>
 
 #include "tests/bench/measure.h"
 
@@ -26,30 +24,6 @@ namespace fs = std::filesystem;
 
 std::runtime_error failed(const std::string& what) {
     return std::runtime_error(what + ": " + std::generic_category().message(errno));
-}
-
-// `output` is the child's standard output and error; -1: nowhere.
-pid_t spawn(const std::vector<std::string>& command, const std::vector<std::string>& environment, int output) {
-    std::vector<char*> arguments, variables;
-    for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-    for (const std::string& word : environment) variables.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    variables.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    for (const int standard : {1, 2}) {
-        if (output < 0) {
-            ::posix_spawn_file_actions_addopen(&actions, standard, "/dev/null", O_WRONLY, 0);
-        } else {
-            ::posix_spawn_file_actions_adddup2(&actions, output, standard);
-        }
-    }
-    pid_t pid = -1;
-    errno = ::posix_spawn(&pid, arguments[0], &actions, nullptr, arguments.data(), variables.data());
-    ::posix_spawn_file_actions_destroy(&actions);
-    if (pid < 0 || errno != 0) throw failed(command[0]);
-    return pid;
 }
 
 void write(const fs::path& path, std::string_view text) {
@@ -76,20 +50,13 @@ void makeMachine(const fs::path& root) {
 
 }  // namespace
 
-bool Programs::exist() const {
-    return fs::exists(entitled) && fs::exists(entitlectl) && fs::exists(server);
-}
-
 DaemonProcess::DaemonProcess(Programs programs) : programs_(std::move(programs)) {
-    std::string name = (fs::temp_directory_path() / "entitle_bench.XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw failed("mkdtemp");
-    directory_ = name;
     for (const char* each : {"state", "run", "run-admin"}) {
         fs::create_directory(directory_ / each);
         fs::permissions(directory_ / each, fs::perms::owner_all);
     }
     makeMachine(directory_ / "hardware");
-    writeConfiguration(false);
+    writeConfiguration();
 
     ready_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     sockaddr_un address{};
@@ -107,11 +74,9 @@ DaemonProcess::~DaemonProcess() {
         ::waitpid(pid_, nullptr, 0);
     }
     if (ready_ >= 0) ::close(ready_);
-    std::error_code ignored;
-    fs::remove_all(directory_, ignored);
 }
 
-void DaemonProcess::writeConfiguration(bool withRoots) const {
+void DaemonProcess::writeConfiguration() const {
     std::ofstream file(directory_ / "entitled.toml");
     file << "state_dir = \"" << (directory_ / "state").string() << "\"\n"
          << "runtime_dir = \"" << (directory_ / "run").string() << "\"\n"
@@ -120,7 +85,8 @@ void DaemonProcess::writeConfiguration(bool withRoots) const {
          << "[log]\nlevel = \"warning\"\n"
          << "[limits]\nconnections_per_user = 16384\n"
          << "[development]\nhardware_root = \"" << (directory_ / "hardware").string() << "\"\n";
-    if (withRoots) file << "roots = \"" << (directory_ / "authority/roots.pub").string() << "\"\n";
+    if (!roots_.empty()) file << "roots = \"" << roots_.string() << "\"\n";
+    if (!url_.empty()) file << "[authority]\nurl = \"" << url_ << "\"\n";
     file.close();
     fs::permissions(directory_ / "entitled.toml", fs::perms::owner_read | fs::perms::owner_write);
 }
@@ -138,7 +104,7 @@ std::vector<std::string> DaemonProcess::environment() const {
 double DaemonProcess::start() {
     const int log = ::open((directory_ / "log").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     const std::int64_t before = nowNanos();
-    pid_ = spawn({programs_.entitled, "--config", (directory_ / "entitled.toml").string()}, environment(), log);
+    pid_ = spawnProgram({programs_.entitled, "--config", (directory_ / "entitled.toml").string()}, environment(), log);
     ::close(log);
     while (true) {
         pollfd waiting{ready_, POLLIN, 0};
@@ -158,30 +124,28 @@ double DaemonProcess::start() {
 }
 
 void DaemonProcess::stop() {
-    ::kill(pid_, SIGTERM);
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    pid_ = -1;
+    stopProgram(std::exchange(pid_, -1), "the daemon");
     char dropped[512];
     while (::recv(ready_, dropped, sizeof dropped, MSG_DONTWAIT) > 0) continue;  // STOPPING=1
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error("the daemon did not stop in order");
 }
 
 std::string DaemonProcess::run(const std::vector<std::string>& command) const {
-    int fds[2];
-    if (::pipe2(fds, O_CLOEXEC) != 0) throw failed("pipe2");
-    const pid_t pid = spawn(command, environment(), fds[1]);
-    ::close(fds[1]);
-    std::string output;
-    char chunk[4'096];
-    for (ssize_t size = 0; (size = ::read(fds[0], chunk, sizeof chunk)) > 0;) {
-        output.append(chunk, static_cast<std::size_t>(size));
+    return runProgram(command, environment());
+}
+
+void DaemonProcess::activate(const std::string& url, const fs::path& roots, const std::string& key) {
+    if (url_ != url || roots_ != roots) {
+        url_ = url;
+        roots_ = roots;
+        writeConfiguration();
+        stop();
+        start();
     }
-    ::close(fds[0]);
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error(command[0] + ": " + output);
-    return output;
+    run({programs_.entitlectl, "activate", key});
+}
+
+void DaemonProcess::refresh() {
+    run({programs_.entitlectl, "refresh"});
 }
 
 void DaemonProcess::license() {
@@ -191,7 +155,8 @@ void DaemonProcess::license() {
     if (at == std::string::npos) throw std::runtime_error("no license id in: " + minted);
     const std::string id =
         minted.substr(at, minted.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_", at) - at);
-    writeConfiguration(true);
+    roots_ = directory_ / "authority/roots.pub";
+    writeConfiguration();
     stop();
     start();
     const std::string request = (directory_ / "request").string();

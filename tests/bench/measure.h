@@ -48,6 +48,11 @@ struct ProcessFacts {
 };
 std::optional<ProcessFacts> factsOf(pid_t);
 
+double cpuSeconds();       // that this process has used so far, user and system
+double cpuSeconds(pid_t);  // of another one, its ended children not counted; 0 when it is gone
+// Of those below `root` that are called `name`: a PostgreSQL server's processes, for one.
+double cpuSecondsBelow(pid_t root, const std::string& name);
+
 // A child that runs `serve(fd)` on one end of a socket pair and exits; the other end is ours. Killed when it goes.
 class Child {
   public:

@@ -3,6 +3,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -65,6 +68,70 @@ std::optional<ProcessFacts> factsOf(pid_t pid) {
     }
     if (error || facts.residentBytes == 0) return std::nullopt;
     return facts;
+}
+
+namespace {
+
+struct Stat {
+    std::string name;
+    pid_t parent = 0;
+    double cpu = 0;
+};
+
+// Source: proc(5), /proc/pid/stat; fields 4, 14 and 15. The name may hold anything, so its end is looked for from
+// behind.
+std::optional<Stat> statOf(const std::filesystem::path& process) {
+    std::ifstream file(process / "stat");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const auto open = text.find('('), close = text.rfind(')');
+    if (open == std::string::npos || close == std::string::npos) return std::nullopt;
+    Stat out;
+    out.name = text.substr(open + 1, close - open - 1);
+    std::istringstream rest(text.substr(close + 1));
+    std::string state, skipped;
+    rest >> state >> out.parent;
+    for (int field = 5; field < 14; ++field) rest >> skipped;
+    double user = 0, system = 0;
+    rest >> user >> system;
+    out.cpu = (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    return out;
+}
+
+}  // namespace
+
+double cpuSeconds() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double cpuSeconds(pid_t pid) {
+    const auto stat = statOf("/proc/" + std::to_string(pid));
+    return stat ? stat->cpu : 0;
+}
+
+double cpuSecondsBelow(pid_t root, const std::string& name) {
+    std::map<pid_t, Stat> all;
+    std::error_code ignored;
+    for (const auto& each : std::filesystem::directory_iterator("/proc", ignored)) {
+        const auto word = each.path().filename().string();
+        if (word.find_first_not_of("0123456789") != std::string::npos) continue;
+        if (auto stat = statOf(each.path())) all.emplace(std::stoi(word), std::move(*stat));
+    }
+    double sum = 0;
+    for (const auto& [pid, stat] : all) {
+        if (stat.name != name) continue;
+        for (pid_t up = pid; up > 1;) {
+            const auto found = all.find(up);
+            if (found == all.end()) break;
+            if (up == root) sum += stat.cpu;
+            up = found->second.parent;
+        }
+    }
+    return sum;
 }
 
 Child::Child(const std::function<void(int fd)>& serve) {

@@ -168,10 +168,18 @@ PostgresCluster* PostgresCluster::shared(std::string& whyNot) {
 }
 
 DatabaseAddress PostgresCluster::newDatabase() {
+    return newDatabase("template0");
+}
+
+DatabaseAddress PostgresCluster::newDatabase(const DatabaseAddress& from) {
+    return newDatabase(from.url().substr(from.url().rfind('/') + 1));
+}
+
+DatabaseAddress PostgresCluster::newDatabase(const std::string& like) {
     const std::string host = server_->temporary.path().string();
     const std::string name = "test_" + std::to_string(++databases_);
     soci::session(*soci::factory_postgresql(), "host=" + host + " user=entitle dbname=postgres")
-        << "CREATE DATABASE " + name + " TEMPLATE template0";
+        << "CREATE DATABASE " + name + " TEMPLATE " + like;
     std::string encoded;  // a path as the host of a URL
     for (const char c : host) encoded += c == '/' ? std::string("%2F") : std::string(1, c);
     return DatabaseAddress::parse("postgresql://entitle@" + encoded + "/" + name).value();

@@ -15,13 +15,15 @@ class PostgresCluster {
     static PostgresCluster* shared(std::string& whyNot);
     ~PostgresCluster();
 
-    DatabaseAddress newDatabase();  // empty
+    DatabaseAddress newDatabase();                             // empty
+    DatabaseAddress newDatabase(const DatabaseAddress& from);  // a copy of one that nobody is connected to
 
     enum class Stop { fast, immediate };  // as pg_ctl's: connections ended, or as after a crash
     void restart(Stop);
 
   private:
     struct Server;
+    DatabaseAddress newDatabase(const std::string& like);
     explicit PostgresCluster(std::unique_ptr<Server>);
     std::unique_ptr<Server> server_;
     int databases_ = 0;

@@ -1,0 +1,131 @@
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "client/client.h"
+#include "tests/bench/daemon_process.h"
+#include "tests/bench/fleet.h"
+#include "tests/bench/load.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/server_rows.h"
+
+namespace entitle::bench {
+
+namespace {
+
+// A program that subscribed, as any that links libentitle: when was it told of a standing?
+class Program {
+  public:
+    explicit Program(const std::string& socket)
+        : client_({socket, false, std::chrono::milliseconds(1'000), true}),
+          watch_(client_.onChange([this](const Change& change) {
+              const auto at = nowNanos();
+              {
+                  const std::lock_guard lock(mutex_);
+                  standing_ = change.status.standing;
+                  license_ = change.status.licenseId;
+                  at_ = at;
+              }
+              told_.notify_all();
+          })) {}
+
+    // When it was told that `license` stands so.
+    std::int64_t waitFor(Status::Standing standing, const std::string& license) {
+        std::unique_lock lock(mutex_);
+        if (!told_.wait_for(lock, std::chrono::seconds(20),
+                            [&] { return standing_ == standing && license_ == license; }))
+            throw std::runtime_error("the program was not told in 20 s");
+        return at_;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable told_;
+    Status::Standing standing_ = Status::Standing::other;
+    std::string license_;
+    std::int64_t at_ = 0;
+    Client client_;
+    Watch watch_;
+};
+
+// What stands on the disk before the program is told. Counted with `strace -f -e trace=fsync,fdatasync` of both
+// programs from the administrator's call to the program's word.
+constexpr int commits = 1;       // SQLite's log: the revocation
+constexpr int replacements = 4;  // of the daemon's record, which it keeps twice: what it was answered, what it became
+
+// The same steps by themselves, in nanoseconds.
+double fsyncFloor(const std::filesystem::path& directory) {
+    const auto fail = [] { throw std::runtime_error("the floor of the fsyncs cannot write"); };
+    const std::string log = directory / "floor.log", fresh = directory / "floor.new", record = directory / "floor";
+    const int wal = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    const int parent = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (wal < 0 || parent < 0) fail();
+    const std::string pages(4 * 4'120, 'x'), text(6'000, 'y');
+    const auto begun = nowNanos();
+    for (int i = 0; i < commits; ++i)
+        if (::write(wal, pages.data(), pages.size()) < 0 || ::fdatasync(wal) != 0) fail();
+    for (int i = 0; i < replacements; ++i) {
+        const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (file < 0 || ::write(file, text.data(), text.size()) < 0 || ::fsync(file) != 0) fail();
+        ::close(file);
+        if (::rename(fresh.c_str(), record.c_str()) != 0 || ::fsync(parent) != 0) fail();
+    }
+    const auto took = nowNanos() - begun;
+    ::close(wal);
+    ::close(parent);
+    return static_cast<double>(took);
+}
+
+}  // namespace
+
+void measurePush(const Programs& programs, const ServerScale& scale, Report& report) {
+    ServerProcess server(programs, std::nullopt);
+    server.start();
+    const auto token = adminToken(server.port());
+    Asker asker(server.port());
+    const auto user = registerUser(asker, "trader@example.com");
+    DaemonProcess daemon(programs);
+    daemon.start();
+    auto minted = mint(asker, token, user, "pro");
+    daemon.activate(server.url(), server.rootsFile(), minted.key);
+    daemon.refresh();
+    const auto facts = factsOf(daemon.pid());
+    report.add({"daemon_online", "the daemon after its first renewal, waiting for news: resident",
+                static_cast<double>(facts ? facts->residentBytes : 0) / 1e6, "MB", Row::Bound::atMost, 12, "", false});
+
+    Program program(daemon.socket());
+    std::vector<double> took, floors;
+    for (std::size_t i = 0; i < scale.revocations; ++i) {
+        if (i > 0) {
+            minted = mint(asker, token, user, "pro");
+            daemon.activate(server.url(), server.rootsFile(), minted.key);
+        }
+        program.waitFor(Status::Standing::active, minted.license);
+        // The daemon's waiting question must be there.
+        while (asker.ask(request("GET", "/metrics")).find("\nentitle_http_waiting 1\n") == std::string::npos)
+            ::poll(nullptr, 0, 5);
+        floors.push_back(fsyncFloor(server.directory()));
+        const auto order =
+            request("POST", "/v1/admin/licenses/" + minted.license + "/revoke", "application/json", "{}", token);
+        const auto begun = nowNanos();
+        asker.ask(order);
+        took.push_back(static_cast<double>(program.waitFor(Status::Standing::revoked, minted.license) - begun));
+    }
+    report.add({"revocation", "revocation → a subscribed program told, p50", median(took) / 1e6, "ms", Row::Bound::none,
+                0, "", false});
+    report.add({"revocation_fsyncs", "the fsyncs on its way, by themselves, p50", median(floors) / 1e6, "ms",
+                Row::Bound::none, 0,
+                std::to_string(commits) + " commits of SQLite, " + std::to_string(replacements) +
+                    " files of the daemon replaced",
+                false});
+    report.add({"revocation_share", "revocation to the fsyncs on its way", median(took) / median(floors), "x",
+                Row::Bound::atMost, 2, "", false});
+}
+
+}  // namespace entitle::bench
