@@ -35,7 +35,8 @@ std::shared_ptr<Worker> Service::makeWorker() const {
 }
 
 std::optional<Caller> Service::authenticate(Worker& worker, std::string_view token, Instant now) {
-    const auto bearer = worker.store.bearer(hashOfToken(token), now);
+    worker.bearer = worker.store.bearer(hashOfToken(token), now);
+    const auto& bearer = worker.bearer;
     if (!bearer) return std::nullopt;
     Caller caller;
     caller.tokenHash = bearer->token.hash;
