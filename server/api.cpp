@@ -27,6 +27,7 @@ int statusOf(DenialReason reason) {
         case DenialReason::seatReleased:
         case DenialReason::deviceLimit:
         case DenialReason::alreadyDecided:
+        case DenialReason::lastAdmin:
         case DenialReason::answerStale:
         case DenialReason::keySetBehind:
             return 409;
@@ -66,10 +67,9 @@ HttpResponse jsonResponse(const boost::json::object& body, int status) {
 
 HttpResponse problemOf(const Denial& denial) {
     const int status = statusOf(denial.reason);
-    if (status == 503)
-        return problem(status, toString(denial.reason), "Nothing can be signed now: come again.",
-                       std::chrono::seconds(60));
-    return problem(status, toString(denial.reason), denial.message);
+    const auto code = ProblemCode::find(toString(denial.reason)).value_or(ProblemCode("refused"));
+    if (status == 503) return problem(status, code, "Nothing can be signed now: come again.", std::chrono::seconds(60));
+    return problem(status, code, denial.message);
 }
 
 HttpResponse invalidField(std::string_view name, std::string_view what) {
@@ -122,6 +122,13 @@ Page pageOf(const HttpRequest& request) {
     return page;
 }
 
+std::optional<ApprovalState> approvalState(std::string_view word) {
+    for (const auto each :
+         {ApprovalState::waiting, ApprovalState::approved, ApprovalState::denied, ApprovalState::used})
+        if (toString(each) == word) return each;
+    return std::nullopt;
+}
+
 boost::json::object describeLicense(const LicenseRow& row) {
     return {{"license_id", row.id.value},
             {"license_type", row.type},
@@ -137,6 +144,13 @@ boost::json::object describeLicense(const LicenseRow& row) {
             {"created_at", toRfc3339(row.createdAt)},
             {"user_id", row.account ? boost::json::value(row.account->value) : boost::json::value()},
             {"note", row.note}};
+}
+
+boost::json::object describeAccount(const AccountRow& row) {
+    return {{"user_id", row.id.value},
+            {"email", row.email},
+            {"role", row.admin ? "admin" : "user"},
+            {"created_at", toRfc3339(row.createdAt)}};
 }
 
 boost::json::object describeDevice(const DeviceRow& row, Instant now) {
@@ -157,14 +171,15 @@ boost::json::object describeDevice(const DeviceRow& row, Instant now) {
 }
 
 boost::json::object describeApproval(const ApprovalRow& row) {
-    return {{"number", row.number},         {"license_id", row.license.value},
-            {"device", row.device.value},   {"host", row.hostLabel},
-            {"reason", row.reason},         {"asked_at", toRfc3339(row.askedAt)},
-            {"state", toString(row.state)}, {"decided_at", instantOrNull(row.decidedAt)}};
-}
-
-bool inForce(const LicenseRow& row, Instant now) {
-    return row.status == LicenseStatus::active && (!row.endsAt || now < *row.endsAt);
+    return {{"number", row.number},
+            {"license_id", row.license.value},
+            {"device", row.device.value},
+            {"host", row.hostLabel},
+            {"reason", row.reason},
+            {"asked_at", toRfc3339(row.askedAt)},
+            {"state", toString(row.state)},
+            {"decided_at", instantOrNull(row.decidedAt)},
+            {"decided_by", row.decidedBy ? boost::json::value(row.decidedBy->value) : boost::json::value()}};
 }
 
 }  // namespace entitle

@@ -37,9 +37,14 @@ std::vector<Route> accountRoutes(const Api& api);    // api_accounts.cpp: regist
 std::vector<Route> licensingRoutes(const Api& api);  // api_licensing.cpp: /api/licensing/…, as plain curl asks
 std::vector<Route> ownerRoutes(const Api& api);      // api_devices.cpp: a user's own licenses and devices
 std::vector<Route> deviceRoutes(const Api& api);     // api_device.cpp: /v1/device/…, signed envelopes
-std::vector<Route> adminRoutes(const Api& api);      // api_admin.cpp
+std::vector<Route> offlineRoutes(const Api& api);  // api_offline.cpp: /v1/device/offline, a request that came as a file
+std::vector<Route> adminRoutes(const Api& api);    // api_admin.cpp
+std::vector<Route> adminAccountRoutes(const Api& api);  // api_admin_accounts.cpp: whose account is what
+std::vector<Route> auditRoutes(const Api& api);         // api_audit.cpp: what administrators did
 
 Route route(std::string method, std::string pattern, Access access, Handler handler);
+// The same, and what `handler` writes is recorded as the caller's action (api_audit.cpp). For routes of administrators.
+Handler audited(std::string action, Handler handler);
 
 HttpResponse jsonResponse(const boost::json::object& body, int status = 200);
 
@@ -61,11 +66,11 @@ struct Page {
 };
 Page pageOf(const HttpRequest&);  // ?limit= (1 … 500) and ?after=
 
+std::optional<ApprovalState> approvalState(std::string_view word);  // "waiting", …
+
+boost::json::object describeAccount(const AccountRow&);
 boost::json::object describeLicense(const LicenseRow&);
 boost::json::object describeDevice(const DeviceRow&, Instant now);
 boost::json::object describeApproval(const ApprovalRow&);
-
-// Is the license in force at the authority?
-bool inForce(const LicenseRow&, Instant now);
 
 }  // namespace entitle

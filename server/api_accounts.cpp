@@ -7,13 +7,6 @@ namespace {
 
 constexpr Seconds tokenLife = std::chrono::days{30};
 
-boost::json::object describe(const AccountRow& row) {
-    return {{"user_id", row.id.value},
-            {"email", row.email},
-            {"role", row.admin ? "admin" : "user"},
-            {"created_at", toRfc3339(row.createdAt)}};
-}
-
 HttpResponse registerAccount(Worker& worker, const Call& call) {
     auto body = readBody(call.request, {"email", "password"});
     if (auto* bad = std::get_if<HttpResponse>(&body)) return std::move(*bad);
@@ -22,7 +15,7 @@ HttpResponse registerAccount(Worker& worker, const Call& call) {
                                   call.request.now);
     if (!made) return invalidField(toString(made.error().field), made.error().message);
     if (const auto added = worker.store.addAccount(*made); !added) return problemOf(added.error());
-    return jsonResponse(describe(*made), 201);
+    return jsonResponse(describeAccount(*made), 201);
 }
 
 HttpResponse logIn(Worker& worker, const Call& call) {
@@ -49,7 +42,7 @@ HttpResponse logIn(Worker& worker, const Call& call) {
     return jsonResponse({{"token", token},
                          {"token_type", "Bearer"},
                          {"expires_at", toRfc3339(*row.expiresAt)},
-                         {"account", describe(*account)}},
+                         {"account", describeAccount(*account)}},
                         201);
 }
 
@@ -63,7 +56,7 @@ HttpResponse logOut(Worker& worker, const Call& call) {
 HttpResponse showMe(Worker& worker, const Call& call) {
     const auto account = worker.store.account(AccountId{call.caller->account});
     if (!account) return problem(404, "unknown-account", "This account is gone.");
-    return jsonResponse(describe(*account));
+    return jsonResponse(describeAccount(*account));
 }
 
 HttpResponse changePassword(Worker& worker, const Call& call) {

@@ -10,17 +10,6 @@
 namespace entitle {
 namespace {
 
-HttpResponse listAccounts(const Api&, Worker& worker, const Call& call) {
-    const auto page = pageOf(call.request);
-    boost::json::array out;
-    for (const auto& row : worker.store.accounts(AccountId{page.after}, page.limit))
-        out.push_back({{"user_id", row.id.value},
-                       {"email", row.email},
-                       {"role", row.admin ? "admin" : "user"},
-                       {"created_at", toRfc3339(row.createdAt)}});
-    return jsonResponse({{"accounts", std::move(out)}});
-}
-
 // `after` is the serial number of the last license seen: the `next` of the page before.
 HttpResponse listLicenses(const Api&, Worker& worker, const Call& call) {
     const auto page = pageOf(call.request);
@@ -54,6 +43,8 @@ HttpResponse showLicenseKey(const Api& api, Worker& worker, const Call& call) {
     const auto row = worker.store.license(LicenseId{call.parameter("license")});
     if (!row) return problem(404, "unknown-license", "There is no such license.");
     const auto key = showKey(api.secrets, *row);
+    // Whoever has seen a key can use it.
+    if (key) worker.store.recordNow();
     if (!key) return problem(409, "secret-retired", "The secret this key was made with is not configured any more.");
     return jsonResponse({{"license_id", row->id.value}, {"license_key", key->text()}});
 }
@@ -145,15 +136,14 @@ HttpResponse releaseDevice(const Api&, Worker& worker, const Call& call) {
 HttpResponse listApprovals(const Api&, Worker& worker, const Call& call) {
     const auto page = pageOf(call.request);
     const auto word = call.request.parameter("state").value_or("waiting");
-    std::optional<ApprovalState> state;
-    for (const auto each :
-         {ApprovalState::waiting, ApprovalState::approved, ApprovalState::denied, ApprovalState::used})
-        if (toString(each) == word) state = each;
+    const auto state = approvalState(word);
     if (!state && word != "all") return invalidField("state", "waiting, approved, denied, used or all");
     boost::json::array out;
     for (const auto& row : worker.store.approvals(state, wholeNumber(page.after).value_or(0), page.limit))
         out.push_back(describeApproval(row));
-    return jsonResponse({{"approvals", std::move(out)}});
+    const bool more = out.size() == static_cast<std::size_t>(page.limit);
+    const auto next = more ? out.back().at("number") : boost::json::value();
+    return jsonResponse({{"approvals", std::move(out)}, {"next", next}});
 }
 
 HttpResponse decide(Worker& worker, const Call& call, bool approve) {
@@ -180,18 +170,28 @@ HttpResponse showKeys(const Api& api, Worker& worker, const Call&) {
     boost::json::array keys;
     for (const auto& entry : set.keys)
         keys.push_back({{"key_id", entry.key.keyId()},
+                        {"public", entry.key.paserk()},
                         {"not_before", toRfc3339(entry.notBefore)},
                         {"expires", toRfc3339(entry.expires)},
                         {"revoked", entry.revoked}});
-    return jsonResponse({{"authority", set.authority}, {"version", set.version}, {"keys", std::move(keys)}});
+    return jsonResponse({{"authority", set.authority},
+                         {"version", set.version},
+                         {"issued_at", toRfc3339(set.issuedAt)},
+                         {"keys", std::move(keys)}});
 }
 
 }  // namespace
 
 std::vector<Route> adminRoutes(const Api& api) {
-    const auto admin = [&api](std::string method, std::string pattern, auto handler) {
-        return route(std::move(method), "/v1/admin" + pattern, Access::admin,
+    const auto read = [&api](std::string pattern, auto handler) {
+        return route("GET", "/v1/admin" + pattern, Access::admin,
                      [&api, handler](Worker& worker, const Call& call) -> Reply { return handler(api, worker, call); });
+    };
+    const auto act = [&api](std::string method, std::string pattern, std::string action, auto handler) {
+        return route(std::move(method), "/v1/admin" + pattern, Access::admin,
+                     audited(std::move(action), [&api, handler](Worker& worker, const Call& call) -> Reply {
+                         return handler(api, worker, call);
+                     }));
     };
     const auto status = [](LicenseStatus wanted) {
         return [wanted](const Api&, Worker& worker, const Call& call) { return setStatus(worker, call, wanted); };
@@ -199,20 +199,19 @@ std::vector<Route> adminRoutes(const Api& api) {
     const auto deciding = [](bool approve) {
         return [approve](const Api&, Worker& worker, const Call& call) { return decide(worker, call, approve); };
     };
-    return {admin("GET", "/accounts", listAccounts),
-            admin("GET", "/licenses", listLicenses),
-            admin("GET", "/licenses/{license}", showLicense),
-            admin("PATCH", "/licenses/{license}", changeLicense),
-            admin("GET", "/licenses/{license}/key", showLicenseKey),
-            admin("POST", "/licenses/{license}/suspend", status(LicenseStatus::suspended)),
-            admin("POST", "/licenses/{license}/reinstate", status(LicenseStatus::active)),
-            admin("POST", "/licenses/{license}/revoke", status(LicenseStatus::revoked)),
-            admin("DELETE", "/licenses/{license}/devices/{number}", releaseDevice),
-            admin("GET", "/approvals", listApprovals),
-            admin("POST", "/approvals/{number}/approve", deciding(true)),
-            admin("POST", "/approvals/{number}/deny", deciding(false)),
-            admin("GET", "/attempts", listAttempts),
-            admin("GET", "/keys", showKeys)};
+    return {read("/licenses", listLicenses),
+            read("/licenses/{license}", showLicense),
+            act("PATCH", "/licenses/{license}", "license-change", changeLicense),
+            act("GET", "/licenses/{license}/key", "license-key-shown", showLicenseKey),
+            act("POST", "/licenses/{license}/suspend", "license-suspend", status(LicenseStatus::suspended)),
+            act("POST", "/licenses/{license}/reinstate", "license-reinstate", status(LicenseStatus::active)),
+            act("POST", "/licenses/{license}/revoke", "license-revoke", status(LicenseStatus::revoked)),
+            act("DELETE", "/licenses/{license}/devices/{number}", "device-release", releaseDevice),
+            read("/approvals", listApprovals),
+            act("POST", "/approvals/{number}/approve", "approval-approve", deciding(true)),
+            act("POST", "/approvals/{number}/deny", "approval-deny", deciding(false)),
+            read("/attempts", listAttempts),
+            read("/keys", showKeys)};
 }
 
 }  // namespace entitle

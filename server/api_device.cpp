@@ -5,6 +5,8 @@
 #include "license/request.h"
 #include "license/rolling_token.h"
 #include "server/api.h"
+#include "server/device_news.h"
+#include "server/hardware.h"
 #include "server/mint.h"
 
 namespace entitle {
@@ -153,8 +155,7 @@ HttpResponse lookForNews(const Question& question, bool woken, Instant now) {
         return refuse(at, exchange_code::unknownDevice, "This authority knows no such device of this license.");
     const auto epoch = question.store.revocationEpoch();
     const auto changedAt = woken ? std::optional(latestInstant) : question.api.push->changedAt(request.license);
-    return reply(at, **ready, decideWait(*license, device, request, epoch, keySet.version, changedAt, now),
-                 request.license, epoch);
+    return reply(at, **ready, decideWait(*license, device, request, keySet.version, changedAt), request.license, epoch);
 }
 
 // "retry" is the one answer that may come later.
@@ -164,10 +165,9 @@ bool saysNothing(const Question& question) {
     std::optional<DeviceRow> device;
     for (auto& row : question.store.devices(license->id))
         if (row.device == question.device()) device = std::move(row);
-    return device &&
-           decideWait(*license, device, question.request, question.store.revocationEpoch(),
-                      question.store.keySet().version, question.api.push->changedAt(license->id), question.now)
-                   .outcome == Outcome::retry;
+    return device && decideWait(*license, device, question.request, question.store.keySet().version,
+                                question.api.push->changedAt(license->id))
+                             .outcome == Outcome::retry;
 }
 
 Reply wait(const Api& api, Worker& worker, const Call& call) {

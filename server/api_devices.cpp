@@ -68,10 +68,25 @@ HttpResponse release(const Api& api, Worker& worker, const Call& call) {
     return jsonResponse(describeDevice(*released, now));
 }
 
+// What the caller's machines wait for, or what became of it: an administrator decides.
+HttpResponse listApprovals(Worker& worker, const Call& call) {
+    const auto word = call.request.parameter("state").value_or("waiting");
+    const auto state = approvalState(word);
+    if (!state && word != "all") return invalidField("state", "waiting, approved, denied, used or all");
+    boost::json::array out;
+    for (const auto& row : worker.store.approvalsOf(AccountId{call.caller->account}, state)) {
+        auto item = describeApproval(row);
+        item.erase("decided_by");
+        out.push_back(std::move(item));
+    }
+    return jsonResponse({{"approvals", std::move(out)}});
+}
+
 }  // namespace
 
 std::vector<Route> ownerRoutes(const Api& api) {
     return {route("GET", "/v1/licenses", Access::user, listLicenses),
+            route("GET", "/v1/approvals", Access::user, listApprovals),
             route("GET", "/v1/licenses/{license}/devices", Access::user, listDevices),
             route("PATCH", "/v1/licenses/{license}/devices/{number}", Access::user, rename),
             route("DELETE", "/v1/licenses/{license}/devices/{number}", Access::user,

@@ -8,6 +8,8 @@
 #include "license/printable.h"
 #include "server/accounts.h"
 #include "server/api.h"
+#include "server/declared_device.h"
+#include "server/in_force.h"
 #include "server/mint.h"
 #include "server/service.h"
 
@@ -185,8 +187,8 @@ std::vector<Route> licensingRoutes(const Api& api) {
     };
     auto activation = route("POST", "/api/licensing/activate", Access::open, bound(activate));
     activation.rate = Rate::secret;
-    return {route("POST", "/api/licensing/generate", Access::admin, bound(generate)), std::move(activation),
-            route("GET", "/api/licensing/validate", Access::bearer, bound(validate)),
+    return {route("POST", "/api/licensing/generate", Access::admin, audited("license-generate", bound(generate))),
+            std::move(activation), route("GET", "/api/licensing/validate", Access::bearer, bound(validate)),
             route("GET", "/api/licensing/features", Access::bearer, bound(features))};
 }
 

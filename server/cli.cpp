@@ -126,6 +126,7 @@ ExitCode runCommandLine(Cli& cli, int argc, const char* const* argv, std::ostrea
     addInitCommand(app, cli);
     addLicenseCommands(app, cli);
     addIssueCommand(app, cli);
+    addUpdateFileCommand(app, cli);
     addKeysCommands(app, cli);
     addAuthorityCommands(app, cli);
     addServeCommand(app, cli);

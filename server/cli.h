@@ -56,6 +56,7 @@ void addLicenseCommands(CLI::App&, Cli&);
 void addIssueCommand(CLI::App&, Cli&);
 void addKeysCommands(CLI::App&, Cli&);
 void addServeCommand(CLI::App&, Cli&);
+void addUpdateFileCommand(CLI::App&, Cli&);
 
 // Parses, runs, prints. `now`, `steady` and `environment` must be set.
 ExitCode runCommandLine(Cli&, int argc, const char* const* argv, std::ostream& out, std::ostream& err);

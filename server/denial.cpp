@@ -72,10 +72,14 @@ std::string_view toString(DenialReason reason) {
             return "unknown-approval";
         case DenialReason::alreadyDecided:
             return "already-decided";
+        case DenialReason::lastAdmin:
+            return "last-admin";
         case DenialReason::databaseExists:
             return "database-exists";
         case DenialReason::badBackup:
             return "bad-backup";
+        case DenialReason::nothingDecided:
+            return "nothing-decided";
     }
     return "refused";
 }

@@ -43,8 +43,10 @@ enum class DenialReason : std::uint8_t {
     emailTaken,
     unknownApproval,
     alreadyDecided,  // the request for an approval
+    lastAdmin,       // somebody must stay administrator
     databaseExists,  // where a backup should be put, or restored to
     badBackup,       // the file is no whole backup of this authority
+    nothingDecided,  // no license was ever revoked or suspended
 };
 std::string_view toString(DenialReason);  // one stable word each, for --json: "seat-taken"
 

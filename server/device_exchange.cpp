@@ -1,30 +1,18 @@
 #include "server/device_exchange.h"
 
 #include <algorithm>
-#include <array>
 
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <sodium.h>
-
-#include "license/base64url.h"
 #include "license/catalogue.h"
 #include "license/fingerprint.h"
-#include "license/fingerprint_claim.h"
+#include "server/bot_lease.h"
+#include "server/hardware.h"
+#include "server/in_force.h"
 #include "server/issue.h"
 
 namespace entitle {
 namespace {
 
 namespace code = exchange_code;
-
-FingerprintTemplate enrolledOf(const DeviceRow& row) {
-    if (row.fingerprint.empty()) return {};
-    boost::system::error_code failed;
-    const auto value = boost::json::parse(row.fingerprint, failed);
-    const auto* object = failed ? nullptr : value.if_object();
-    return object ? readFingerprintClaim(*object).value_or(FingerprintTemplate{}) : FingerprintTemplate{};
-}
 
 TokenChain chainOf(const RollingState& state) {
     return {{state.number, state.random}, {state.previousNumber, state.previousRandom}, state.previousRid};
@@ -33,10 +21,6 @@ TokenChain chainOf(const RollingState& state) {
 RollingState stateOf(const TokenChain& chain) {
     return {chain.current.number, chain.current.random, chain.previous.number, chain.previous.random,
             chain.previousRid};
-}
-
-std::string ofLicense(const LicenseRow& row) {
-    return "License " + row.id.value;
 }
 
 class Decision {
@@ -80,16 +64,16 @@ class Decision {
     }
 
     std::optional<ExchangeDecision> refuseLicense() const {
-        const LicenseRow& license = facts_.license;
-        if (license.status == LicenseStatus::revoked)
-            return denied(code::licenseRevoked, ofLicense(license) + " was revoked: ask whoever sold it.",
-                          SignedEnd::revoked);
-        if (license.status == LicenseStatus::suspended)
-            return denied(code::licenseSuspended, ofLicense(license) + " is suspended: ask whoever sold it.",
-                          SignedEnd::suspended);
-        if (license.endsAt && now_ >= *license.endsAt)
-            return denied(code::licenseEnded, ofLicense(license) + " ended on " + toRfc3339(*license.endsAt) + ".");
-        return std::nullopt;
+        const auto no = whyNotInForce(facts_.license, now_);
+        if (!no) return std::nullopt;
+        switch (no->reason) {
+            case DenialReason::licenseRevoked:
+                return denied(code::licenseRevoked, no->message, SignedEnd::revoked);
+            case DenialReason::licenseSuspended:
+                return denied(code::licenseSuspended, no->message, SignedEnd::suspended);
+            default:
+                return denied(code::licenseEnded, no->message);
+        }
     }
 
     std::optional<ExchangeDecision> refuseRequest() const {
@@ -260,7 +244,7 @@ class Decision {
     std::optional<ExchangeDecision> bind(DeviceRow& row, ExchangeDecision& go) const {
         const FingerprintTemplate enrolled = enrolledOf(row);
         if (enrolled.components.empty() || request_.fingerprint == enrolled) {
-            rebind(row);
+            enrol(row, request_.fingerprint);
             return std::nullopt;
         }
         const MatchReport report = match(enrolled, request_.fingerprint);
@@ -271,13 +255,8 @@ class Decision {
                                    "This machine's hardware is not what the license was bound to.", go))
                 return no;
         go.write.attempt = "rebound";
-        rebind(row);
+        enrol(row, request_.fingerprint);
         return std::nullopt;
-    }
-
-    void rebind(DeviceRow& row) const {
-        if (!request_.fingerprint.components.empty())
-            row.fingerprint = boost::json::serialize(fingerprintClaim(request_.fingerprint));
     }
 
     const DeviceRow* sameMachine() const {
@@ -293,7 +272,7 @@ class Decision {
     // Another machine holds the seat. Its owner releases it; past the cap, an admin's yes moves it here.
     std::optional<ExchangeDecision> makeRoom(ExchangeDecision& go) const {
         const std::string words =
-            ofLicense(facts_.license) + " is for " +
+            nameOf(facts_.license) + " is for " +
             (facts_.license.deviceLimit == 1 ? std::string("one device")
                                              : std::to_string(facts_.license.deviceLimit) + " devices") +
             ", and as many hold it.";
@@ -318,31 +297,17 @@ class Decision {
         row.deviceKey = request_.deviceKey.paserk();
         row.takenAt = now_;
         if (facts_.device) row.name = facts_.device->name;
-        rebind(row);
+        enrol(row, request_.fingerprint);
         return row;
     }
 
-    // A lease never shrinks while it is held: the device may not have heard of the smaller one.
-    void lease(DeviceRow& row, const License& document, const std::vector<Release>& releases) const {
-        row.botsInUse = request_.bots;
-        if (!facts_.license.totalBots || *facts_.license.totalBots < 0) {
-            row.botsLeased = 0;
-            row.leasedUntil.reset();
-            return;
-        }
-        const std::int64_t total = *facts_.license.totalBots;
-        std::int64_t given = facts_.leasedToOthers;
+    // What others hold, less what this decision takes back from them.
+    std::int64_t leasedToOthers(const std::vector<Release>& releases) const {
+        std::int64_t leased = facts_.leasedToOthers;
         for (const auto& release : releases)
             for (const auto& other : facts_.others)
-                if (other.number == release.number && release.endsLease && other.leasedUntil &&
-                    *other.leasedUntil > now_)
-                    given -= other.botsLeased;
-        const std::int64_t share = std::max<std::int64_t>(1, total / std::max(1, facts_.license.deviceLimit));
-        const std::int64_t held = row.leasedUntil && *row.leasedUntil > now_ ? row.botsLeased : 0;
-        row.botsLeased = std::clamp<std::int64_t>(std::max({share, held, request_.bots}), 0,
-                                                  std::max<std::int64_t>(0, total - given));
-        row.leasedUntil = document.freshUntil + document.grace;
-        if (document.endsAt) row.leasedUntil = std::min(*row.leasedUntil, *document.endsAt + document.windDown);
+                if (other.number == release.number && release.endsLease) leased -= leaseOf(other, now_);
+        return leased;
     }
 
     ExchangeDecision grant(DeviceRow row, const TokenChain& chain, ExchangeDecision go) {
@@ -373,8 +338,8 @@ class Decision {
         row.version = request_.productVersion;
         row.rolling = stateOf(chain);
         row.lastSeenAt = now_;
-        lease(row, document, go.write.releases);
-        if (row.leasedUntil) document.botsLeased = row.botsLeased;
+        row.botsInUse = request_.bots;
+        leaseBots(row, document, license, leasedToOthers(go.write.releases), now_);
         row.document = DeviceDocument{document.sequence, now_, document.freshUntil, document.grace};
 
         go.outcome = Outcome::granted;
@@ -399,81 +364,6 @@ class Decision {
 ExchangeDecision decideExchange(const ExchangeFacts& facts, const ExchangeRequest& request, const ExchangeMeans& means,
                                 const ExchangePolicy& policy, Instant now) {
     return Decision(facts, request, means, policy, now).make();
-}
-
-ExchangeDecision decideWait(const LicenseRow& license, const std::optional<DeviceRow>& device,
-                            const ExchangeRequest& request, std::uint64_t revocationEpoch, std::uint64_t keySetVersion,
-                            std::optional<Instant> changedAt, Instant) {
-    const auto say = [](Outcome outcome, std::string_view word, SignedEnd ended) {
-        ExchangeDecision out;
-        out.outcome = outcome;
-        out.code = word;
-        out.ended = ended;
-        return out;
-    };
-    if (license.status == LicenseStatus::revoked) return say(Outcome::denied, code::licenseRevoked, SignedEnd::revoked);
-    if (license.status == LicenseStatus::suspended)
-        return say(Outcome::denied, code::licenseSuspended, SignedEnd::suspended);
-    // Whether the seat is really gone is for a renewal to say, which presents a token: this database may be restored.
-    const bool away = !device || device->releasedAt;
-    const bool changed = !away && changedAt && (!device->document || *changedAt > device->document->issuedAt);
-    const bool newer = revocationEpoch > request.revocationEpoch || keySetVersion > request.keySetVersion;
-    if (away || changed || newer) return say(Outcome::granted, "", SignedEnd::none);
-    return say(Outcome::retry, code::noNews, SignedEnd::none);
-}
-
-std::vector<std::string> trialMarksOf(const FingerprintTemplate& fingerprint) {
-    std::vector<std::string> marks;
-    const auto take = [&](std::string_view name) {
-        for (const auto& component : fingerprint.components)
-            if (component.name == name)
-                for (const auto& hash : component.hashes) marks.push_back(component.name + ":" + hash);
-    };
-    for (const auto* name : {"tpm_ek", "product_uuid", "board_serial", "disk"}) take(name);
-    if (marks.empty()) take("machine_id");
-    return marks;
-}
-
-Granted<Exchange> decideDeclared(const ExchangeFacts& facts, const std::string& label, const std::string& tokenHash,
-                                 const ExchangeQuery& query) {
-    const LicenseRow& license = facts.license;
-    if (license.status == LicenseStatus::revoked)
-        return Denial{DenialReason::licenseRevoked, ofLicense(license) + " was revoked."};
-    if (license.status == LicenseStatus::suspended)
-        return Denial{DenialReason::licenseSuspended, ofLicense(license) + " is suspended."};
-    if (license.endsAt && query.now >= *license.endsAt)
-        return Denial{DenialReason::licenseEnded, ofLicense(license) + " ended on " + toRfc3339(*license.endsAt) + "."};
-    Exchange made;
-    made.attempt = "granted";
-    if (facts.holds()) {
-        made.device = facts.device;
-    } else {
-        if (license.type == "trial" && !facts.otherTrials.empty())
-            return Denial{DenialReason::trialUsed, "This machine had its trial already: a trial is given once."};
-        if (facts.full())
-            return Denial{DenialReason::deviceLimit,
-                          "As many devices as the license is for hold it: release one of them first."};
-        made.device.emplace();
-        made.device->device = query.device;
-        made.device->takenAt = query.now;
-        made.event = "activated";
-        if (license.type == "trial") made.trialMarks = query.trialMarks;
-    }
-    made.device->hostLabel = label;
-    made.device->lastSeenAt = query.now;
-    if (!license.endsAt && license.duration) made.endsAt = query.now + *license.duration;
-    made.token.emplace();
-    made.token->hash = tokenHash;
-    made.token->createdAt = query.now;
-    return made;
-}
-
-DeviceId declaredDevice(std::string_view machineId) {
-    const std::string named = "co.declared.1:" + std::string(machineId);
-    std::array<std::uint8_t, 16> hash{};
-    crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(named.data()), named.size(),
-                       nullptr, 0);
-    return DeviceId{toBase64url(hash)};
 }
 
 }  // namespace entitle

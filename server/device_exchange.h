@@ -60,20 +60,4 @@ struct ExchangeMeans {
 ExchangeDecision decideExchange(const ExchangeFacts&, const ExchangeRequest&, const ExchangeMeans&,
                                 const ExchangePolicy&, Instant now);
 
-// For wait, before anything happened: is there something to tell? The license may have changed at `changedAt`.
-ExchangeDecision decideWait(const LicenseRow&, const std::optional<DeviceRow>&, const ExchangeRequest&,
-                            std::uint64_t revocationEpoch, std::uint64_t keySetVersion,
-                            std::optional<Instant> changedAt, Instant now);
-
-// What names a machine among all that had a trial: its strong components, else its machine-id. Hashes, not facts.
-std::vector<std::string> trialMarksOf(const FingerprintTemplate&);
-
-// A machine that only declares its name takes a seat, or keeps the one it has, and gets a bearer token.
-Granted<Exchange> decideDeclared(const ExchangeFacts&, const std::string& label, const std::string& tokenHash,
-                                 const ExchangeQuery&);
-
-// The key under which a machine that only declares its name holds a seat: base64url of 16 bytes. No device key can
-// hash to it but by chance.
-DeviceId declaredDevice(std::string_view machineId);
-
 }  // namespace entitle

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "license/catalogue.h"
+#include "server/bot_lease.h"
 
 namespace entitle {
 namespace {
@@ -33,7 +34,7 @@ Granted<IssueDecision> repeatAnswer(const IssueFacts& facts, const KeySet& curre
         return Denial{DenialReason::answerStale, "this request was answered on " + toRfc3339(answer.issuedAt) +
                                                      ", and that document was fresh until " +
                                                      toRfc3339(answer.freshUntil) + ": " + makeAnother};
-    return IssueDecision{true, {}};
+    return IssueDecision{true, {}, {}};
 }
 
 std::optional<Denial> refuseRequest(const IssueFacts& facts, const KeySet& current, const OfflineRequest& request) {
@@ -98,15 +99,17 @@ Granted<IssueDecision> decideIssue(const IssueFacts& facts, const KeySet& curren
     if (!claims.endsAt && license.duration) claims.endsAt = now + *license.duration;
     claims.type = license.type;
     claims.plan = license.plan;
-    claims.features = expandFeatures(builtinCatalogue(), license.features, license.maxBots);
-    claims.maxBots = license.maxBots;
+    claims.maxBots = license.totalBots.value_or(license.maxBots);
+    claims.features = expandFeatures(builtinCatalogue(), license.features, claims.maxBots);
     claims.offline = terms.offline;
     claims.grace = terms.grace;
     claims.windDown = terms.windDown;
     claims.check = terms.check;
     claims.sequence = std::max(license.lastSequence, request.highestSequence) + 1;
     claims.nonce = request.nonce;
-    return IssueDecision{false, std::move(claims)};
+    DeviceRow seat = facts.seat.value_or(DeviceRow{});
+    leaseBots(seat, claims, license, facts.leasedToOthers, now);
+    return IssueDecision{false, std::move(claims), seat.leasedUntil};
 }
 
 const SigningKeyEntry* signingKeyFor(const KeySet& set, const std::vector<std::string>& atHand, Instant now) {

@@ -27,6 +27,7 @@ inline constexpr std::uint64_t maxClaimedSequence = std::uint64_t{1} << 48;
 struct IssueDecision {
     bool repeat = false;  // facts.answer is the answer; `claims` is empty
     License claims;
+    std::optional<Instant> leasedUntil;  // with claims.botsLeased: of a license that has a total over its devices
 };
 
 // `current` is the verified form of facts.keySet.

@@ -41,6 +41,7 @@ void Push::forget(const LicenseId& license, std::uint64_t number) {
 }
 
 void Push::tell(const EventRow& event) {
+    if (event.license.value.empty()) return wakeAll();
     std::vector<Wake> wakes;
     {
         const std::lock_guard lock(mutex_);

@@ -26,7 +26,7 @@ class Push : public std::enable_shared_from_this<Push> {
     void tell(const EventRow&);
     // When the license last changed, as far as it is remembered here: of the latest thousands.
     std::optional<Instant> changedAt(const LicenseId&) const;
-    void wakeAll();  // something that concerns everybody: a key set
+    void wakeAll();  // what concerns everybody: an event of no license, as a new key set is
     std::size_t listening() const;
 
   private:

@@ -145,11 +145,12 @@ struct ApprovalRow {
     bool operator==(const ApprovalRow&) const = default;
 };
 
-// Something the devices of a license should hear of at once. Numbers rise in the order of the commits.
+// Something devices should hear of at once: those of a license, or all. Numbers rise in the order of the commits.
 struct EventRow {
     std::int64_t number = 0;
-    LicenseId license;
-    std::string what;  // "changed", "suspended", "reinstated", "revoked", "released", or a decision's own word
+    LicenseId license;  // empty: it concerns everybody
+    std::string what;   // "key-set"; of a license: "changed", "suspended", "reinstated", "revoked", "released", or a
+                        // decision's own word
     Instant at{};
     bool operator==(const EventRow&) const = default;
 };

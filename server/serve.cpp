@@ -8,6 +8,7 @@
 #include "server/log.h"
 #include "server/service.h"
 #include "server/signals.h"
+#include "server/sweeper.h"
 #include "server/trusted_file.h"
 
 namespace entitle {
@@ -118,6 +119,8 @@ Granted<void> serve(const ServeWish& wish, const Environment& environment, const
     // Before anybody can wait: what other processes do from here on is heard.
     const PushFeed feed(authority->database(), service.push(),
                         [](const std::string& words) { logMessage(LogLevel::warning, words); });
+    const Sweeper sweeper(authority->database(), config->retention, clock.now,
+                          [](const std::string& words) { logMessage(LogLevel::warning, words); });
     auto started = HttpServer::start(config->http, service.routes(), hooksOf(service, *config), clock, metrics);
     if (!started) return Denial{DenialReason::usage, started.error().message};
     server = std::move(*started);

@@ -67,6 +67,17 @@ void readWorkers(TomlSection section, HttpOptions& http) {
     section.complainOfUnknown();
 }
 
+void readRetention(TomlSection section, Retention& retention) {
+    const auto days = [&](std::string_view key, Seconds& into) {
+        auto whole = std::chrono::floor<std::chrono::days>(into);
+        section.duration(key, whole, 1, 36'500);
+        into = whole;
+    };
+    days("attempts_days", retention.attempts);
+    days("events_days", retention.events);
+    section.complainOfUnknown();
+}
+
 // Short ones are for trials of outages: the least is a second, and 0 of those that may be missing.
 void readDocuments(TomlSection section, ExchangePolicy& policy) {
     constexpr std::int64_t year = 366 * 86'400;
@@ -142,6 +153,7 @@ ServeConfigResult parseServeConfig(std::string_view text, std::string_view file)
     metrics.texts("from", [&](const std::string& value) { return network(value, config.metricsFrom); });
     metrics.complainOfUnknown();
     readDocuments(section("documents"), config.policy);
+    readRetention(section("retention"), config.retention);
     auto demo = section("demo");
     demo.flag("enabled", config.demo.enabled);
     demo.number("max_bots", config.demo.maxBots, 0, maxBots);

@@ -14,6 +14,7 @@
 #include "server/exchange_policy.h"
 #include "server/http/server.h"
 #include "server/log.h"
+#include "server/sweeper.h"
 
 namespace entitle {
 
@@ -31,6 +32,7 @@ struct ServeConfig {
 
     // [documents]: what the next documents promise; those already given keep theirs.
     ExchangePolicy policy;
+    Retention retention;  // [retention]
 
     // What an account without a license, or nobody at all, may do.
     struct Demo {

@@ -21,8 +21,8 @@ std::string hashOfToken(std::string_view token) {
 
 std::vector<Route> Service::routes() {
     auto all = healthRoutes(metrics_, config_.metricsFrom, draining_);
-    for (auto& part :
-         {accountRoutes(api_), licensingRoutes(api_), ownerRoutes(api_), deviceRoutes(api_), adminRoutes(api_)})
+    for (auto& part : {accountRoutes(api_), licensingRoutes(api_), ownerRoutes(api_), deviceRoutes(api_),
+                       offlineRoutes(api_), adminRoutes(api_), adminAccountRoutes(api_), auditRoutes(api_)})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }

@@ -47,6 +47,7 @@ NewDocument sign(const Authority& authority, const KeySet& set, const License& c
     made.deviceKey = request.deviceKey.paserk();
     made.fingerprint = boost::json::serialize(fingerprintClaim(request.fingerprint));
     made.endsAt = claims.endsAt;
+    made.botsLeased = claims.botsLeased.value_or(0);
     auto& row = made.document;
     row.sequence = claims.sequence;
     row.requestHash = requestHash;
@@ -64,8 +65,8 @@ NewDocument sign(const Authority& authority, const KeySet& set, const License& c
 
 }  // namespace
 
-Granted<IssuedFile> answerRequest(Authority& authority, const LicenseId& id, std::string_view requestFile,
-                                  const IssueTerms& terms, Instant now) {
+Granted<IssuedFile> answerRequest(const Authority& authority, Store& store, const LicenseId& id,
+                                  std::string_view requestFile, const IssueTerms& terms, Instant now) {
     const auto token = parseRequestFile(requestFile);
     if (!token) return badRequest(token.error());
     const auto request = verifyOfflineRequest(*token);
@@ -87,9 +88,11 @@ Granted<IssuedFile> answerRequest(Authority& authority, const LicenseId& id, std
         const auto key = readSigningKey(authority.files(), entry->key);
         if (!key) return key.error();
         keyEnds = entry->expires;
-        return std::optional(sign(authority, set, decision->claims, *request, hash, *entry, *key));
+        auto made = sign(authority, set, decision->claims, *request, hash, *entry, *key);
+        made.leasedUntil = decision->leasedUntil;
+        return std::optional(std::move(made));
     };
-    auto issued = authority.store().issue(id, hash, request->device(), now, decide);
+    auto issued = store.issue(id, hash, request->device(), now, decide);
     if (!issued) return issued.error();
 
     const auto license = verifyLicense(issued->document.token, authority.verified(issued->keySet), request->device());

@@ -19,7 +19,12 @@ struct IssuedFile {
 };
 
 // `requestFile`: the text of the file that `entitlectl request` wrote.
-Granted<IssuedFile> answerRequest(Authority&, const LicenseId&, std::string_view requestFile, const IssueTerms&,
-                                  Instant now);
+// `store`: of this authority's database.
+Granted<IssuedFile> answerRequest(const Authority&, Store& store, const LicenseId&, std::string_view requestFile,
+                                  const IssueTerms&, Instant now);
+inline Granted<IssuedFile> answerRequest(Authority& authority, const LicenseId& id, std::string_view requestFile,
+                                         const IssueTerms& terms, Instant now) {
+    return answerRequest(authority, authority.store(), id, requestFile, terms, now);
+}
 
 }  // namespace entitle

@@ -100,6 +100,7 @@ Granted<KeySetRow> Store::publishKeySet(const NextKeySet& next) {
             return made;
         }
         insertKeySet(sql, *made);
+        session_->addEvent(sql, LicenseId{}, "key-set", made->issuedAt);
         return made;
     });
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/account_rows.h"
+#include "server/admin_action.h"
 #include "server/database_address.h"
 #include "server/denial.h"
 #include "server/exchange_rows.h"
@@ -26,6 +27,7 @@ struct IssueFacts {
     KeySetRow keySet;                       // the newest
     std::optional<DeviceRow> seat;          // the one this device holds
     std::vector<DeviceRow> others;          // held by other devices, oldest first
+    std::int64_t leasedToOthers = 0;        // bots, leases that have not ended, released devices included
     std::optional<DocumentRow> answer;      // what this very request was answered before
     std::optional<DeviceRow> answerSeat;    // and the seat it was for
     std::optional<KeySetRow> answerKeySet;  // and the key set that went with it
@@ -38,6 +40,8 @@ struct NewDocument {
     std::string deviceKey;
     std::string fingerprint;        // the enrolled template, as JSON
     std::optional<Instant> endsAt;  // the license's end, from its first document on
+    std::int64_t botsLeased = 0;    // of the license's total; see DeviceRow
+    std::optional<Instant> leasedUntil;
 };
 
 struct IssuedDocument {
@@ -87,13 +91,14 @@ class Store {
     std::vector<AccountRow> accounts(const AccountId& after, int limit);  // by id
     // Every token of the account but `keep` (a hash, or empty) is revoked with it. False: there is no such account.
     bool setPassword(const AccountId&, const std::string& passwordHash, const std::string& keep, Instant now);
-    bool setAdmin(const AccountId&, bool admin);  // tokens carry no role: it counts from the next request on
+    // Tokens carry no role: it counts from the next request on. unknownAccount; lastAdmin when nobody else would be
+    // one.
+    Granted<AccountRow> setAdmin(const AccountId&, bool admin);
 
     void addToken(const TokenRow&);
     std::optional<Bearer> bearer(const std::string& tokenHash, Instant now);  // none: unknown or expired
     bool revokeToken(const std::string& tokenHash);
-    int revokeTokens(const AccountId&);
-    int sweepTokens(Instant now);  // those that expired
+    Granted<int> revokeTokens(const AccountId&);  // how many there were; unknownAccount
 
     // --- licenses (store_licenses.cpp)
     // `make` is given the next serial number. A trial for an account that had one is trialUsed.
@@ -123,10 +128,11 @@ class Store {
     std::vector<ApprovalRow> approvals(std::optional<ApprovalState>, std::int64_t after, int limit);  // by number
     Granted<ApprovalRow> decideApproval(std::int64_t number, bool approve, const AccountId& by, Instant now);
 
+    std::vector<ApprovalRow> approvalsOf(const AccountId&, std::optional<ApprovalState>);  // of its licenses; by number
+
     void recordRefusal(const DeviceId&, const std::string& outcome, Instant now);  // of a key that leads to no license
     std::vector<AttemptRow> attempts(const LicenseId&, int latest);                // oldest first
     std::vector<AttemptRow> attempts(int latest);                                  // of all licenses; newest first
-    int sweepAttempts(Instant before);                                             // forgets older ones
 
     // --- offline documents (store_issue.cpp)
     std::vector<DocumentRow> documents(const LicenseId&);  // oldest first
@@ -141,10 +147,23 @@ class Store {
     void onEvent(std::function<void(const EventRow&)>);
     std::vector<EventRow> events(std::int64_t after, int limit);  // by number
     std::int64_t lastEvent();
-    int sweepEvents(Instant before);
     std::uint64_t revocationEpoch();
     // The newest first, one line per license (its latest), at most `limit`.
     std::vector<RevocationRow> revocations(int limit);
+
+    // --- what administrators did (store_audit.cpp)
+    // The next write of this Store records it in its own transaction, unless it is refused; that write, or none, takes
+    // it away. Without a subject it is the license that write made.
+    void recordAs(std::optional<AdminAction>);
+    void recordNow();                                                  // a write of nothing else
+    std::vector<AdminAction> actions(std::int64_t before, int limit);  // newest first; below that number, 0: all
+
+    // --- sweeping (store_sweep.cpp): forgets at most `most` rows, the oldest first; how many they were
+    int sweepTokens(Instant now, int most);  // those that expired
+    int sweepAttempts(Instant before, int most);
+    int sweepEvents(Instant before, int most);
+    // True for one caller in `every`, of all processes on the database.
+    bool claimSweep(Instant now, Seconds every);
 
     std::optional<std::string> setting(const std::string& name);
     void setSetting(const std::string& name, const std::string& value);

@@ -5,6 +5,10 @@ namespace {
 
 constexpr auto notExpired = "(tokens.expires_at IS NULL OR tokens.expires_at > :now)";
 
+Denial noSuchAccount(const AccountId& id) {
+    return {DenialReason::unknownAccount, "there is no account " + id.value + " here"};
+}
+
 }  // namespace
 
 Granted<void> Store::addAccount(const AccountRow& row) {
@@ -43,9 +47,19 @@ bool Store::setPassword(const AccountId& id, const std::string& passwordHash, co
     });
 }
 
-bool Store::setAdmin(const AccountId& id, bool admin) {
-    return session_->write(
-        [&](Sql& sql) { return sql.run("UPDATE accounts SET admin = :admin WHERE id = :id", admin, id.value) != 0; });
+Granted<AccountRow> Store::setAdmin(const AccountId& id, bool admin) {
+    return session_->write([&](Sql& sql) -> Granted<AccountRow> {
+        // The authority's row is the lock: two who demote each other at once leave one of them.
+        sql.run("UPDATE authority SET last_event = last_event WHERE only_row = 1");
+        auto row = sql.row<AccountColumns>("FROM accounts WHERE id = :id", id.value);
+        if (!row) return noSuchAccount(id);
+        if (row->admin && !admin && sql.number("SELECT COUNT(*) FROM accounts WHERE admin = 1") < 2)
+            return Denial{DenialReason::lastAdmin,
+                          row->email + " is the only administrator: promote another account first"};
+        sql.run("UPDATE accounts SET admin = :admin WHERE id = :id", admin, id.value);
+        row->admin = admin;
+        return std::move(*row);
+    });
 }
 
 void Store::addToken(const TokenRow& row) {
@@ -65,10 +79,10 @@ std::optional<Bearer> Store::bearer(const std::string& tokenHash, Instant now) {
             "JOIN devices ON devices.license_id = tokens.license_id AND devices.number = tokens.device_number "
             "WHERE tokens.hash = :hash AND " +
             std::string(notExpired);
-        const auto device = sql.fetchTriples<TokenColumns, LicenseColumns, DeviceColumns>(ofDevice, tokenHash, now);
+        auto device = sql.fetchTriples<TokenColumns, LicenseColumns, DeviceColumns>(ofDevice, tokenHash, now);
         if (!device.empty()) {
-            const auto& [token, license, row] = device.front();
-            return Bearer{token, std::nullopt, license, row};
+            auto& [token, license, row] = device.front();
+            return Bearer{std::move(token), std::nullopt, std::move(license), std::move(row)};
         }
         const auto account = sql.fetchPairs<TokenColumns, AccountColumns>(
             "SELECT " + columnList<TokenColumns>("tokens.") + ", " + columnList<AccountColumns>("accounts.") +
@@ -84,14 +98,11 @@ bool Store::revokeToken(const std::string& tokenHash) {
     return session_->write([&](Sql& sql) { return sql.run("DELETE FROM tokens WHERE hash = :hash", tokenHash) != 0; });
 }
 
-int Store::revokeTokens(const AccountId& id) {
-    return session_->write(
-        [&](Sql& sql) { return static_cast<int>(sql.run("DELETE FROM tokens WHERE account_id = :id", id.value)); });
-}
-
-int Store::sweepTokens(Instant now) {
-    return session_->write(
-        [&](Sql& sql) { return static_cast<int>(sql.run("DELETE FROM tokens WHERE expires_at <= :now", now)); });
+Granted<int> Store::revokeTokens(const AccountId& id) {
+    return session_->write([&](Sql& sql) -> Granted<int> {
+        if (sql.number("SELECT COUNT(*) FROM accounts WHERE id = :id", id.value) == 0) return noSuchAccount(id);
+        return static_cast<int>(sql.run("DELETE FROM tokens WHERE account_id = :id", id.value));
+    });
 }
 
 }  // namespace entitle

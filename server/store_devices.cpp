@@ -97,6 +97,16 @@ std::vector<ApprovalRow> Store::approvals(std::optional<ApprovalState> state, st
     });
 }
 
+std::vector<ApprovalRow> Store::approvalsOf(const AccountId& account, std::optional<ApprovalState> state) {
+    return session_->read([&](Sql& sql) {
+        static const std::string mine =
+            "FROM approvals WHERE license_id IN (SELECT id FROM licenses WHERE account_id = :account)";
+        if (!state) return sql.rows<ApprovalColumns>(mine + " ORDER BY number", account.value);
+        return sql.rows<ApprovalColumns>(mine + " AND state = :state ORDER BY number", account.value,
+                                         std::string(toString(*state)));
+    });
+}
+
 Granted<ApprovalRow> Store::decideApproval(std::int64_t number, bool approve, const AccountId& by, Instant now) {
     return session_->write([&](Sql& sql) -> Granted<ApprovalRow> {
         const auto state = approve ? ApprovalState::approved : ApprovalState::denied;
@@ -138,13 +148,6 @@ std::vector<AttemptRow> Store::attempts(int latest) {
             "SELECT at, '' AS license_id, device_id, outcome FROM refusals) AS every "
             "ORDER BY at DESC LIMIT :limit",
             latest);
-    });
-}
-
-int Store::sweepAttempts(Instant before) {
-    return session_->write([&](Sql& sql) {
-        return static_cast<int>(sql.run("DELETE FROM attempts WHERE at < :before", before) +
-                                sql.run("DELETE FROM refusals WHERE at < :again", before));
     });
 }
 

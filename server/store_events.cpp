@@ -29,11 +29,6 @@ std::int64_t Store::lastEvent() {
     return session_->read([](Sql& sql) { return sql.number("SELECT last_event FROM authority"); });
 }
 
-int Store::sweepEvents(Instant before) {
-    return session_->write(
-        [&](Sql& sql) { return static_cast<int>(sql.run("DELETE FROM events WHERE at < :before", before)); });
-}
-
 std::uint64_t Store::revocationEpoch() {
     return static_cast<std::uint64_t>(
         session_->read([](Sql& sql) { return sql.number("SELECT revocation_epoch FROM authority"); }));

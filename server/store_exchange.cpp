@@ -6,6 +6,8 @@
 namespace entitle {
 namespace {
 
+constexpr int tokensOfADevice = 8;
+
 int atMost(long long count) {
     return static_cast<int>(std::min<long long>(count, 1'000'000));
 }
@@ -42,6 +44,16 @@ void check(const ExchangeFacts& facts, const Exchange& made) {
     if (device.botsLeased > 0 && facts.license.totalBots &&
         leasedToOthers + device.botsLeased > *facts.license.totalBots)
         throw std::logic_error("more bots leased than the license has");
+}
+
+// A machine that lost its token activates again: it may do so for ever, and keeps its latest few.
+void forgetOldTokens(Sql& sql, const TokenRow& newest) {
+    sql.run(
+        "DELETE FROM tokens WHERE license_id = :license AND device_number = :device AND hash <> :newest AND hash NOT "
+        "IN "
+        "(SELECT hash FROM tokens WHERE license_id = :again AND device_number = :same ORDER BY created_at DESC "
+        "LIMIT :most)",
+        newest.license.value, newest.device, newest.hash, newest.license.value, newest.device, tokensOfADevice);
 }
 
 void askApproval(Sql& sql, const ExchangeQuery& query, const Exchange& made) {
@@ -123,6 +135,7 @@ Granted<Exchanged> Store::exchange(const ExchangeQuery& query, const DecideExcha
             made.token->license = query.license;
             made.token->device = made.device ? made.device->number : facts.device.value().number;
             insertToken(sql, *made.token);
+            forgetOldTokens(sql, *made.token);
         }
         if (made.sequence != facts.license.lastSequence + 1)
             setLastSequence(sql, query.license, std::max(made.sequence, facts.license.lastSequence));

@@ -35,6 +35,10 @@ Granted<IssuedDocument> Store::issue(const LicenseId& id, const std::string& req
                 facts.others.push_back(std::move(row));
             }
         }
+        facts.leasedToOthers = sql.number(
+            "SELECT COALESCE(SUM(bots_leased), 0) FROM devices WHERE license_id = :id AND device_id <> :device AND "
+            "leased_until > :now",
+            id.value, device.value, now);
         facts.answer = sql.row<DocumentColumns>("FROM documents WHERE license_id = :id AND request_hash = :hash",
                                                 id.value, requestHash);
         if (facts.answer) {
@@ -59,6 +63,8 @@ Granted<IssuedDocument> Store::issue(const LicenseId& id, const std::string& req
             seat = *facts.seat;
             seat.hostLabel = fresh.document.hostLabel;
             if (!fresh.fingerprint.empty()) seat.fingerprint = fresh.fingerprint;
+            seat.botsLeased = fresh.botsLeased;
+            seat.leasedUntil = fresh.leasedUntil;
             updateDevice(sql, id, seat);
         } else {
             seat.device = fresh.device;
@@ -66,6 +72,8 @@ Granted<IssuedDocument> Store::issue(const LicenseId& id, const std::string& req
             seat.hostLabel = fresh.document.hostLabel;
             seat.fingerprint = fresh.fingerprint;
             seat.takenAt = now;
+            seat.botsLeased = fresh.botsLeased;
+            seat.leasedUntil = fresh.leasedUntil;
             takeSeat(sql, id, seat);
         }
         fresh.document.seat = seat.number;

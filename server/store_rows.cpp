@@ -361,4 +361,14 @@ RevocationRow RevocationColumns::row() const {
     return {toUnsigned(epoch_), LicenseId{license_}, what_, toInstant(at_)};
 }
 
+void ActionColumns::bind(soci::statement& to) {
+    to.exchange(into(number_));
+    to.exchange(into(at_));
+    to.exchange(into(actor_));
+    to.exchange(into(action_));
+    to.exchange(into(subject_));
+    to.exchange(into(detail_));
+    to.exchange(into(requestId_));
+}
+
 }  // namespace entitle

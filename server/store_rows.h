@@ -9,6 +9,7 @@
 #include <soci/soci.h>
 
 #include "server/account_rows.h"
+#include "server/admin_action.h"
 #include "server/rows.h"
 #include "server/sql.h"
 
@@ -188,6 +189,17 @@ class RevocationColumns {
   private:
     std::string license_, what_;
     long long epoch_ = 0, at_ = 0;
+};
+
+class ActionColumns {
+  public:
+    static constexpr std::array names{"number", "at", "actor", "action", "subject", "detail", "request_id"};
+    void bind(soci::statement&);
+    AdminAction row() const { return {number_, toInstant(at_), actor_, action_, subject_, detail_, requestId_}; }
+
+  private:
+    std::string actor_, action_, subject_, detail_, requestId_;
+    long long number_ = 0, at_ = 0;
 };
 
 // One text column.

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/database.h"
@@ -13,15 +14,34 @@
 
 namespace entitle {
 
+void insertAction(Sql&, const AdminAction&);  // store_audit.cpp
+
+// A write that was refused has changed nothing, and is no action.
+template <class Made>
+bool wasDone(const Made& made) {
+    if constexpr (requires { made.has_value(); })
+        return made.has_value();
+    else
+        return static_cast<bool>(made);
+}
+
 struct Store::Session {
     Session(const DatabaseAddress& address, std::chrono::milliseconds wait) : database(address, wait) {}
 
-    // A write transaction; its events are told when it is committed.
+    // A write transaction; its events are told when it is committed. What recordAs() said goes with it.
     template <class Work>
     auto write(Work&& work) -> decltype(work(std::declval<Sql&>())) {
+        const auto recorded = std::exchange(action, std::nullopt);
         auto out = database.write([&](Sql& sql) {
             events.clear();
-            return work(sql);
+            auto made = work(sql);
+            if (recorded && wasDone(made)) {
+                AdminAction row = *recorded;
+                if constexpr (requires { made->id.value; })
+                    if (row.subject.empty()) row.subject = made->id.value;
+                insertAction(sql, row);
+            }
+            return made;
         });
         if (tell)
             for (const auto& event : events) tell(event);
@@ -44,6 +64,7 @@ struct Store::Session {
     std::optional<KeySetRow> keySet;
     std::map<std::string, Instant> signingUses;  // as committed by this session
     std::vector<EventRow> events;                // of the transaction at work
+    std::optional<AdminAction> action;           // to be recorded with the next write
     std::function<void(const EventRow&)> tell;
 };
 

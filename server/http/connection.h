@@ -66,6 +66,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void examine(Parsed&);
     void within(std::chrono::milliseconds);  // whatever comes next, up to the next call
     void withoutLimit();
+    void arm();
     void end(Ended);
 
     Surroundings& around_;
@@ -73,8 +74,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const IpAddress peer_;
     boost::beast::flat_buffer buffer_;
     boost::asio::steady_timer deadline_;
-    boost::asio::steady_timer signal_;  // woken by cancelling it
-    std::uint64_t deadlines_ = 0;       // a timer that fired late belongs to an earlier one
+    boost::asio::steady_timer signal_;                          // woken by cancelling it
+    std::optional<boost::asio::steady_timer::time_point> due_;  // none: what goes on has no limit
+    bool armed_ = false;                                        // deadline_ runs, and ends when due_ is or earlier
+    std::uint64_t deadlines_ = 0;                               // a timer that fired late belongs to an earlier one
     bool expired_ = false;
     bool idle_ = false;
     bool watching_ = false;

@@ -37,10 +37,10 @@ std::string_view bearerToken(std::string_view authorization) {
     return plain ? token : std::string_view();
 }
 
-HttpResponse unauthorized(std::string_view code, std::string_view detail) {
+HttpResponse unauthorized(ProblemCode code, std::string_view detail) {
     auto response = problem(401, code, detail);
     response.headers.emplace_back("WWW-Authenticate",
-                                  code == "token-missing" ? "Bearer" : "Bearer error=\"invalid_token\"");
+                                  code.word() == "token-missing" ? "Bearer" : "Bearer error=\"invalid_token\"");
     return response;
 }
 

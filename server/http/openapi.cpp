@@ -6,6 +6,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "server/http/problem_code.h"
+
 namespace entitle {
 
 namespace {
@@ -79,6 +81,18 @@ std::vector<std::string> openApiDifferences(std::string_view document, const std
         described.erase(found);
     }
     for (const auto& [name, operation] : described) out.push_back(name + " is described and not served");
+    return out;
+}
+
+std::vector<std::string> openApiCodeDifferences(std::string_view document) {
+    const auto root = json::parse(document);
+    std::set<std::string, std::less<>> listed;
+    for (const auto& word : root.at_pointer("/components/schemas/Problem/properties/code/enum").as_array())
+        listed.emplace(word.as_string());
+    std::vector<std::string> out;
+    for (const auto code : problemCodes)
+        if (listed.erase(std::string(code)) == 0) out.push_back("the code " + std::string(code) + " is not described");
+    for (const auto& word : listed) out.push_back("the code " + word + " is described and never told");
     return out;
 }
 

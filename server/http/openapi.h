@@ -15,4 +15,7 @@ std::string_view openApiDocument();
 // ask, the type of a body. Throws when the document is no JSON.
 std::vector<std::string> openApiDifferences(std::string_view document, const std::vector<Route>&);
 
+// The words of problemCodes that the document does not list, and those it lists besides.
+std::vector<std::string> openApiCodeDifferences(std::string_view document);
+
 }  // namespace entitle

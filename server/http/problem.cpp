@@ -81,20 +81,20 @@ std::string_view reasonPhrase(int status) {
     }
 }
 
-HttpResponse problem(int status, std::string_view code, std::string_view detail) {
+HttpResponse problem(int status, ProblemCode code, std::string_view detail) {
     HttpResponse response;
     response.status = status;
     response.contentType = problemType;
-    response.code = code;
+    response.code = code.word();
     response.body = boost::json::serialize(boost::json::object{{"type", "about:blank"},
                                                                {"title", reasonPhrase(status)},
                                                                {"status", status},
-                                                               {"code", code},
+                                                               {"code", code.word()},
                                                                {"detail", detail}});
     return response;
 }
 
-HttpResponse problem(int status, std::string_view code, std::string_view detail, std::chrono::seconds retryAfter) {
+HttpResponse problem(int status, ProblemCode code, std::string_view detail, std::chrono::seconds retryAfter) {
     auto response = problem(status, code, detail);
     response.headers.emplace_back("Retry-After", std::to_string(retryAfter.count()));
     return response;

@@ -7,6 +7,7 @@
 #include <boost/system/error_code.hpp>
 
 #include "server/http/message.h"
+#include "server/http/problem_code.h"
 
 namespace entitle {
 
@@ -24,7 +25,7 @@ std::string serialized(const HttpResponse&, const Framing&);
 // What to answer to bytes that are no request; from the parser's error.
 struct Malformed {
     int status = 400;
-    std::string_view code;
+    ProblemCode code;
     std::string_view detail;
 };
 Malformed malformed(const boost::system::error_code&);

@@ -357,7 +357,7 @@ TEST(HttpServer, WrongSecretsOfAnAddressAreCountedAndThenRefusedUnseen) {
     route.handler = [&](Worker&, const Call& call) {
         ++tries;
         if (call.request.body == "\"right\"") return HttpResponse{};
-        auto no = problem(404, "unknown-key", "No such key.");
+        auto no = problem(404, "bad-key", "No such key.");
         no.wrongSecret = true;
         return no;
     };

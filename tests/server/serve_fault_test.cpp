@@ -31,7 +31,8 @@ class ServeFault : public ::testing::TestWithParam<Dialect> {
     }
     static std::string wire(const TestDevice& device, Operation operation, const std::string& rid,
                             const std::string& licenseKey = "") {
-        return post(routeOf(operation), device.request(operation, rid, licenseKey), "", requestContentType);
+        const std::string key = operation == Operation::activate ? licenseKey : std::string();
+        return post(routeOf(operation), device.request(operation, rid, key), "", requestContentType);
     }
     // Asks until there is an answer, always with the same rid, as a daemon does.
     OpenedReply settle(const RunningServer& server, TestDevice& device, Operation operation, const std::string& rid,

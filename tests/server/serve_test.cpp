@@ -73,6 +73,9 @@ grace_s = 19
 wind_down_s = 20
 check_s = 17
 offline_s = 21
+[retention]
+attempts_days = 22
+events_days = 23
 [demo]
 enabled = false
 max_bots = 17
@@ -111,6 +114,8 @@ max_bots = 17
     EXPECT_EQ(config.policy.windDown.count(), 20);
     EXPECT_EQ(config.policy.check.count(), 17);
     EXPECT_EQ(config.policy.offline.count(), 21);
+    EXPECT_EQ(config.retention.attempts, std::chrono::days(22));
+    EXPECT_EQ(config.retention.events, std::chrono::days(23));
     EXPECT_EQ(config.demo, (ServeConfig::Demo{false, 17}));
 }
 
@@ -121,7 +126,8 @@ std::string told(const ServeConfig& config) {
     for (const auto& each : http.listen) out << each << ' ';
     out << http.behindProxy << ' ' << config.drain.count() << ' ' << config.policy.check.count() << ' '
         << config.policy.fresh.count() << ' ' << config.policy.grace.count() << ' ' << config.policy.windDown.count()
-        << ' ' << config.policy.offline.count() << ' ' << http.connections << ' ' << http.connectionsPerAddress << ' '
+        << ' ' << config.policy.offline.count() << ' ' << config.retention.attempts.count() << ' '
+        << config.retention.events.count() << ' ' << http.connections << ' ' << http.connectionsPerAddress << ' '
         << http.requestsPerConnection << ' ' << http.headBytes << ' ' << http.handshakeTime.count() << ' '
         << http.idleTime.count() << ' ' << http.headTime.count() << ' ' << http.bodyTime.count() << ' '
         << http.writeTime.count() << ' ' << http.rates.general.burst << ' ' << http.rates.account.burst << ' '

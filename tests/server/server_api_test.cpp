@@ -4,11 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "license/exchange.h"
-#include "license/fingerprint.h"
 #include "server/accounts.h"
 #include "server/http/openapi.h"
+#include "server/rotation.h"
 #include "server/service.h"
 #include "tests/server/desk.h"
+#include "tests/server/test_device.h"
 
 namespace entitle {
 namespace {
@@ -36,14 +37,14 @@ class ServerApi : public ::testing::Test {
         request.now = now;
         const auto found = router.find(method, request.path);
         const auto* match = std::get_if<Router::Match>(&found);
-        if (match == nullptr) return problem(404, "no-route", "");
+        if (match == nullptr) return problem(404, "no-such-route", "");
         Call made{request, match->parameters, std::nullopt};
         const auto access = match->route->access;
         if (access == Access::bearer || access == Access::user || access == Access::admin) {
             made.caller = Service::authenticate(*worker, token, now);
-            if (!made.caller) return problem(401, "no-token", "");
-            if (access != Access::bearer && made.caller->account.empty()) return problem(403, "not-yours", "");
-            if (access == Access::admin && !made.caller->admin) return problem(403, "not-yours", "");
+            if (!made.caller) return problem(401, "token-invalid", "");
+            if (access != Access::bearer && made.caller->account.empty()) return problem(403, "account-needed", "");
+            if (access == Access::admin && !made.caller->admin) return problem(403, "admin-only", "");
         }
         return match->route->handler(*worker, made);
     }
@@ -78,52 +79,15 @@ class ServerApi : public ::testing::Test {
                    R"({"user_id":")" + account + R"(","license_type":")" + type + R"(","expires_at":null})", admin);
     }
 
-    // A daemon's side of the protocol.
-    struct Device {
-        SecretKey key = SecretKey::generate();
-        std::string uuid = "4c4c4544-004b-3510-804a-b9c04f4d3032";
-        KeySet keySet;
-        LicenseId license;
-        std::string token;
-        std::uint64_t epoch = 0;
-        DeviceId id() const { return deviceIdOf(key.verifyKey()); }
-    };
+    using Device = testing::TestDevice;
     static std::string signedRequest(const Device& device, Operation operation, const std::string& rid,
                                      const std::string& licenseKey = "") {
-        ExchangeRequest request;
-        request.authority = "desk";
-        request.operation = operation;
-        request.license = operation == Operation::activate ? LicenseId{} : device.license;
-        request.key = licenseKey;
-        request.token = operation == Operation::activate || operation == Operation::reenrol ? "" : device.token;
-        request.rid = rid;
-        request.sentAt = noon;
-        request.fingerprint = enroll({false, false, {{"product_uuid", {device.uuid}}, {"cpu", {"intel/6/158"}}}});
-        request.hostLabel = "host";
-        request.productVersion = "0.2.0";
-        request.keySetVersion = device.keySet.version;
-        request.revocationEpoch = device.epoch;
-        request.keyLevel = "file";
-        return signRequest(device.key, request);
+        return device.request(operation, rid, licenseKey);
     }
     OpenedReply read(Device& device, Operation operation, const std::string& rid, const HttpResponse& response) {
         EXPECT_EQ(response.status, 200) << response.body;
         EXPECT_EQ(response.contentType, answerContentType) << "a daemon takes any other for a stranger's";
-        const ReplyContext context{desk.authority().roots(),
-                                   device.keySet.version == 0 ? nullptr : &device.keySet,
-                                   0,
-                                   device.epoch,
-                                   operation,
-                                   device.id(),
-                                   rid,
-                                   operation == Operation::activate ? LicenseId{} : device.license};
-        auto opened = openReply(response.body, context);
-        if (!opened) throw std::runtime_error("a reply no daemon takes: " + std::string(toString(opened.error())));
-        device.keySet = opened->keySet;
-        if (!opened->answer.token.empty()) device.token = opened->answer.token;
-        if (opened->license) device.license = opened->license->id;
-        if (opened->revocations) device.epoch = opened->revocations->epoch;
-        return std::move(*opened);
+        return device.take(operation, rid, response.body, desk.authority().roots());
     }
     OpenedReply exchange(Device& device, Operation operation, const std::string& licenseKey = "") {
         const std::string rid = freshNonce();
@@ -142,6 +106,7 @@ class ServerApi : public ::testing::Test {
 
 TEST_F(ServerApi, IsDescribedByItsOpenApiDocument) {
     EXPECT_EQ(openApiDifferences(openApiDocument(), service.routes()), std::vector<std::string>{});
+    EXPECT_EQ(openApiCodeDifferences(openApiDocument()), std::vector<std::string>{});
 }
 
 TEST_F(ServerApi, TheSeedsFourRoutesWorkInARow) {
@@ -268,6 +233,94 @@ TEST_F(ServerApi, AWaitThatNothingInterruptsSaysSo) {
     const auto nothing = read(device, Operation::wait, rid, waiting->answer(*worker, false, now));
     EXPECT_EQ(nothing.answer.outcome, Outcome::retry);
     EXPECT_EQ(nothing.answer.code, exchange_code::noNews);
+}
+
+TEST_F(ServerApi, ANewKeySetReachesWhoeverWaitsAtOnce) {
+    Device device;
+    exchange(device, Operation::activate, text(generate(adminToken(), user("a@example.com")), "license_key"));
+    const std::string rid = freshNonce();
+    auto reply = call("POST", std::string(routeOf(Operation::wait)), signedRequest(device, Operation::wait, rid));
+    auto* waiting = std::get_if<Waiting>(&reply);
+    ASSERT_NE(waiting, nullptr);
+    // As `keys rotate` does, in a process of its own: its news come by the feed.
+    const auto before = worker->store.lastEvent();
+    ASSERT_TRUE(rotateSigningKey(desk.authority(), desk.roots(), day, now));
+    EXPECT_FALSE(waiting->wake.fired());
+    for (const auto& event : worker->store.events(before, 10)) service.push()->tell(event);
+    ASSERT_TRUE(waiting->wake.fired());
+    const auto heard = read(device, Operation::wait, rid, waiting->answer(*worker, true, now));
+    EXPECT_EQ(heard.keySet.version, 2u);
+    EXPECT_FALSE(heard.keySetToken.empty());
+    EXPECT_EQ(heard.answer.outcome, Outcome::granted) << "its document is signed anew";
+    EXPECT_EQ(exchange(device, Operation::renew).answer.outcome, Outcome::granted);
+}
+
+TEST_F(ServerApi, ARequestFileIsAnsweredWithALicenseFileForWhoeverOwnsTheLicense) {
+    const auto admin = adminToken();
+    const auto made = generate(admin, user("a@example.com"));
+    const auto path = "/v1/device/offline?license=" + text(made, "license_id");
+    const testing::Machine machine;
+    const auto file = machine.file("desk");
+    const auto owner = logIn("a@example.com");
+    const auto answered = ask("POST", path, file, owner);
+    ASSERT_EQ(answered.status, 200) << answered.body;
+    EXPECT_TRUE(answered.contentType.starts_with("text/plain"));
+    const auto license = testing::importFile(answered.body, desk.authority().roots(), machine.device());
+    ASSERT_TRUE(license);
+    EXPECT_EQ(license->maxBots, 100);
+    EXPECT_EQ(ask("POST", path, file, owner).body, answered.body) << "the same file, byte for byte";
+    EXPECT_EQ(ask("POST", path, file, admin).body, answered.body);
+    EXPECT_EQ(ask("GET", "/v1/licenses/" + text(made, "license_id") + "/devices", "", owner).status, 200);
+
+    user("b@example.com");
+    EXPECT_EQ(ask("POST", path, file, logIn("b@example.com")).code, "unknown-license");
+    EXPECT_EQ(ask("POST", path, file, "").status, 401);
+    EXPECT_EQ(ask("POST", path, testing::Machine("other", "0f3c5d7e9a1b2c4d6e8f0a1b2c3d4e5f").file("desk"), owner).code,
+              "seat-taken");
+    EXPECT_EQ(ask("POST", path, machine.file("another-desk"), owner).code, "wrong-authority");
+    EXPECT_EQ(ask("POST", path, answered.body, owner).code, "bad-request") << "a license is no request";
+    EXPECT_EQ(ask("POST", path, "", owner).code, "bad-request");
+    EXPECT_EQ(ask("POST", "/v1/device/offline", file, owner).code, "invalid-field");
+    EXPECT_EQ(ask("POST", "/v1/device/offline?license=lic_none", file, owner).code, "unknown-license");
+    EXPECT_EQ(ask("POST", "/v1/admin/licenses/" + text(made, "license_id") + "/revoke", "", admin).status, 200);
+    EXPECT_EQ(ask("POST", path, machine.file("desk"), owner).code, "license-revoked");
+}
+
+TEST_F(ServerApi, AnOfflineDocumentLeasesItsBlockOfTheTotal) {
+    NewLicense wish;
+    wish.type = "pro";
+    wish.deviceLimit = 2;
+    wish.totalBots = 10;
+    const auto minted = desk.mint(wish);
+    const testing::Machine machine;
+    const auto file = desk.answer(minted.row.id, machine.file("desk"));
+    ASSERT_TRUE(file) << file.error().message;
+    EXPECT_EQ(file->license.maxBots, 10);
+    EXPECT_EQ(file->license.botsLeased, 5);
+    // What it may run for a year is nobody else's, though it is never heard from.
+    now += 100 * day;
+    Device device;
+    const auto online = exchange(device, Operation::activate, minted.key.text());
+    ASSERT_EQ(online.answer.outcome, Outcome::granted) << online.answer.message;
+    EXPECT_EQ(online.license->botsLeased, 5);
+    EXPECT_EQ(online.license->botsHere() + file->license.botsHere(), 10);
+}
+
+TEST_F(ServerApi, AMachineThatActivatesForEverKeepsItsLatestTokens) {
+    const auto key = text(generate(adminToken(), user("a@example.com")), "license_key");
+    const auto activate = [&] {
+        now += Seconds{1};
+        return text(
+            ask("POST", "/api/licensing/activate", R"({"license_key":")" + key + R"(","machine_id":"machine-1"})"),
+            "token");
+    };
+    const auto first = activate(), second = activate();
+    EXPECT_EQ(ask("GET", "/api/licensing/validate", "", first).status, 200);
+    std::string latest;
+    for (int i = 0; i < 8; ++i) latest = activate();
+    EXPECT_EQ(ask("GET", "/api/licensing/validate", "", first).status, 401);
+    EXPECT_EQ(ask("GET", "/api/licensing/validate", "", second).status, 401);
+    EXPECT_EQ(ask("GET", "/api/licensing/validate", "", latest).status, 200);
 }
 
 TEST_F(ServerApi, OtherHardwareWaitsForAnAdminWhoApproves) {

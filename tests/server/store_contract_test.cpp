@@ -7,6 +7,7 @@
 #include "server/migrations.h"
 #include "server/store.h"
 #include "server/store_pool.h"
+#include "server/sweeper.h"
 #include "tests/server/store_fixture.h"
 
 namespace entitle {
@@ -87,7 +88,7 @@ TEST_P(StoreTest, TokenStandsForItsAccountUntilItEndsOrIsRevoked) {
     EXPECT_EQ(store().bearer(hashOf(1), noon)->account, store().account(id));
     EXPECT_FALSE(store().bearer(hashOf(1), noon + day)) << "the end itself is too late";
     EXPECT_TRUE(store().bearer(hashOf(2), noon + 1000 * day));
-    EXPECT_EQ(store().sweepTokens(noon + day), 1);
+    EXPECT_EQ(store().sweepTokens(noon + day, 10), 1);
     EXPECT_FALSE(store().bearer(hashOf(1), noon));
     EXPECT_TRUE(store().revokeToken(hashOf(2)));
     EXPECT_FALSE(store().revokeToken(hashOf(2)));
@@ -104,7 +105,7 @@ TEST_P(StoreTest, NewPasswordRevokesEveryTokenButTheOneThatAsked) {
     EXPECT_FALSE(store().bearer(hashOf(1), noon));
     EXPECT_TRUE(store().bearer(hashOf(2), noon));
     EXPECT_TRUE(store().bearer(hashOf(4), noon));
-    EXPECT_EQ(store().revokeTokens(id), 1);
+    EXPECT_EQ(store().revokeTokens(id).value(), 1);
     EXPECT_FALSE(store().setPassword(AccountId{"acc_nobody"}, "x", "", noon));
 }
 
@@ -198,7 +199,7 @@ TEST_P(StoreTest, RevocationRaisesTheEpochIsListedAndIsNews) {
     EXPECT_EQ(store().lastEvent(), 3);
     EXPECT_EQ(store().events(1, 10).size(), 2u);
     EXPECT_EQ(store().events(1, 10)[0].what, "revoked");
-    EXPECT_EQ(store().sweepEvents(noon + day), 1);
+    EXPECT_EQ(store().sweepEvents(noon + day, 10), 1);
     EXPECT_EQ(store().events(0, 10).size(), 2u);
 }
 
@@ -284,8 +285,43 @@ TEST_P(StoreTest, AttemptsOfEveryLicenseAndOfNoneAreShownNewestFirst) {
                                                              {noon, id, deviceNumber(1), "granted"}}));
     EXPECT_EQ(store().attempts(id, 10).size(), 2u);
     EXPECT_EQ(store().attempts(1).size(), 1u);
-    EXPECT_EQ(store().sweepAttempts(noon + 2 * day), 2);
+    EXPECT_EQ(store().sweepAttempts(noon + 2 * day, 10), 2);
     EXPECT_EQ(store().attempts(10).size(), 1u);
+}
+
+TEST_P(StoreTest, SweptInBatchesByOneProcessAnHourAndOnlyWhatIsOld) {
+    const auto id = sell();
+    const auto owner = account("a@example.org");
+    for (int n = 0; n < 7; ++n) {
+        store().recordRefusal(deviceNumber(n), "bad-key", noon + n * day);
+        ASSERT_EQ(activate(store(), id, deviceNumber(n), noon + n * day).has_value(), n == 0);
+        ASSERT_TRUE(store().changeLicense(id, noon + n * day, [&](LicenseRow row) -> Granted<LicenseRow> {
+            row.note = std::to_string(n);
+            return row;
+        }));
+        store().addToken(tokenOf(owner, n, noon + n * day));
+    }
+    const Retention kept{3 * day, 2 * day, std::chrono::hours{1}, 2};
+    const auto always = [] { return true; };
+    const auto now = noon + 6 * day;
+    const auto codes = testing::inProcesses(4, [&](int) {
+        auto own = another();
+        return sweep(own, kept, now, always).any() ? 1 : 0;
+    });
+    EXPECT_EQ(std::count(codes.begin(), codes.end(), 1), 1) << "the others found it claimed";
+    EXPECT_EQ(std::count(codes.begin(), codes.end(), 0), 3);
+    EXPECT_EQ(store().attempts(100).size(), 8u) << "days 3 to 6";
+    EXPECT_EQ(store().events(0, 100).size(), 3u) << "days 4 to 6";
+    for (int n = 0; n < 7; ++n) EXPECT_FALSE(store().bearer(hashOf(n), now)) << n;
+    EXPECT_FALSE(store().bearer(hashOf(6), noon + 5 * day)) << "expired, and gone";
+
+    const auto later = now + 3 * day;
+    EXPECT_FALSE(sweep(store(), kept, now + Seconds{3599}, always).any());
+    int asked = 0;
+    EXPECT_EQ(sweep(store(), kept, later, [&] { return ++asked < 1; }).attempts, 0) << "stopped after its first batch";
+    EXPECT_EQ(sweep(store(), kept, later + day, always).attempts, 8);
+    EXPECT_TRUE(store().claimSweep(noon, kept.every)) << "a clock that was ahead does not stop it";
+    EXPECT_EQ(store().lastEvent(), 7) << "numbers go on";
 }
 
 TEST_P(StoreTest, SettingIsReplaced) {
