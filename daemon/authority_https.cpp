@@ -5,12 +5,14 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/post.hpp>
 
 #include "daemon/authority.h"
 #include "daemon/curl_library.h"
+#include "daemon/idle_memory.h"
 #include "daemon/process.h"
 
 namespace entitle {
@@ -21,6 +23,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds connectLimit{15'000};
 constexpr milliseconds longestQuestion{120'000};
 constexpr int asleep = 3'600'000;  // milliseconds; whoever has something to say wakes the thread
+constexpr int calm = 1'000;        // milliseconds without a word: a conversation is over
 constexpr auto partingTime = std::chrono::seconds(1);
 
 using Result = Authority::Result;
@@ -127,6 +130,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
             const std::lock_guard lock(mutex_);
             multi_ = multi;
         }
+        bool lean = false;
         const std::string lacking = loaded ? "libcurl does not start" : loaded.error();
         while (serve(lacking)) {
             if (!multi) {
@@ -138,7 +142,13 @@ class Worker : public std::enable_shared_from_this<Worker> {
             curl_->multiPerform(multi, &running);
             finish();
             // Between the look at the wishes and this, a wake-up is remembered by libcurl.
-            curl_->multiPoll(multi, nullptr, 0, asleep, nullptr);
+            int ready = 0;
+            curl_->multiPoll(multi, nullptr, 0, lean ? asleep : calm, &ready);
+            if (ready > 0 || asked()) {
+                lean = false;
+            } else if (!std::exchange(lean, true)) {
+                giveBackIdleMemory();
+            }
         }
         for (auto& [easy, transfer] : underWay_) dispose(transfer);
         underWay_.clear();
@@ -150,6 +160,11 @@ class Worker : public std::enable_shared_from_this<Worker> {
         const std::lock_guard lock(mutex_);
         gone_ = true;
         ended_.notify_all();
+    }
+
+    bool asked() {
+        const std::lock_guard lock(mutex_);
+        return stopping_ || !wanted_.empty() || !unwanted_.empty();
     }
 
     // Takes up what is wanted, drops what is not. false: it is over.

@@ -19,6 +19,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/authority.h"
+#include "daemon/idle_memory.h"
 #include "tests/daemon/temporary_directory.h"
 
 namespace entitle::testing {
@@ -312,6 +313,37 @@ TEST(HttpsAuthority, TlsIsTrustedByItsAuthorityAndItsHostName) {
     EXPECT_EQ(faultOf(ask({good.url(), other.ca(), "none"})), ContactFault::untrusted) << "another authority";
     EXPECT_EQ(faultOf(ask({other.url(), other.ca(), "none"})), ContactFault::untrusted) << "another host's name";
     EXPECT_EQ(faultOf(ask({good.url(), "/no/such/file", "none"})), ContactFault::untrusted);
+}
+
+// Of files that are mapped: code above all.
+std::size_t residentKilobytesOfFiles() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("RssFile:")) return std::stoul(line.substr(8));
+    return 0;
+}
+
+TEST(IdleMemory, WhatLibcurlRanThroughOnceIsGivenBack) {
+    Scripted server([](tcp::socket& socket) { write(socket, answered("{}")); });
+    ASSERT_TRUE(ask({server.url(), "", ""}));
+    const auto before = residentKilobytesOfFiles();
+    giveBackIdleMemory();
+    const auto after = residentKilobytesOfFiles();
+    EXPECT_LT(after + 1'000, before);
+}
+
+TEST(IdleMemory, MayBeGivenBackInTheMiddleOfAnything) {
+    std::atomic<bool> stop{false};
+    std::thread giver([&] {
+        while (!stop) giveBackIdleMemory();
+    });
+    for (int i = 0; i < 20; ++i) {
+        Scripted server([](tcp::socket& socket) { write(socket, answered("{\"answer\":1}")); });
+        const auto result = ask({server.url(), "", ""});
+        EXPECT_TRUE(result && *result == "{\"answer\":1}");
+    }
+    stop = true;
+    giver.join();
 }
 
 TEST(AuthorityUrl, OnlyHttpsLeavesTheMachine) {
