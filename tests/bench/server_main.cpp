@@ -38,12 +38,14 @@ int main(int argc, char** argv) {
     CLI::App app{"Measures what entitle-server promises.", "entitle_server_bench"};
     bool quick = false, enforce = false;
     std::string json, only, hello;
+    int round = 0;
     int helloThreads = 1;
     const auto self = std::filesystem::read_symlink("/proc/self/exe");
     std::filesystem::path build = self.parent_path() / "../..";
     app.add_flag("--quick", quick, "Few of everything: does it work, not how fast");
     app.add_flag("--enforce", enforce, "Exit 1 when a target is missed");
     app.add_option("--only", only, "One part: sqlite, postgresql, memory, push")->type_name("PART");
+    app.add_option("--round", round, "How long one round of a load takes")->type_name("MS");
     app.add_option("--json", json, "Write the figures to a file")->type_name("FILE");
     app.add_option("--build-dir", build, "Where the programs to be measured are")->type_name("DIR");
     app.add_option("--hello", hello, "Be the hello-world server over this database")->group("");
@@ -54,7 +56,8 @@ int main(int argc, char** argv) {
 
     // On a disk, not in memory: what is measured is durable.
     ::setenv("TMPDIR", std::filesystem::temp_directory_path().c_str(), 0);
-    const ServerScale scale = quick ? ServerScale::quick() : ServerScale{};
+    ServerScale scale = quick ? ServerScale::quick() : ServerScale{};
+    if (round > 0) scale.round = std::chrono::milliseconds(round);
     raiseDescriptorLimit(scale.waiting + 1'000);
     Report report;
     report.say("scale", quick ? "quick: figures mean little" : "full");
