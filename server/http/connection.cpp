@@ -76,7 +76,6 @@ void Connection::sever() {
 }
 
 // A timer that runs out early is set again: most limits are met, and so cost a look at the clock instead of a timer.
-// A timer that runs out early is set again: most limits are met, and so cost a look at the clock instead of a timer.
 void Connection::within(std::chrono::milliseconds time) {
     expired_ = false;
     due_ = boost::asio::steady_timer::clock_type::now() + time;

@@ -67,7 +67,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void within(std::chrono::milliseconds);  // whatever comes next, up to the next call
     void withoutLimit();
     void arm();
-    void arm();
     void end(Ended);
 
     Surroundings& around_;
