@@ -141,7 +141,8 @@ struct Status {
         wrongDevice,
         other,
     };
-    enum class Binding { same, drift, different, other };  // present hardware against the license's
+    enum class Binding { same, drift, different, other };         // present hardware against the license's
+    enum class Clock { good, rollback, unset, snapshot, other };  // is the machine's clock believed?
     Standing standing = Standing::demo;
     std::string message;  // one sentence on the standing, and what to do
     std::string licenseId;
@@ -163,15 +164,22 @@ struct Status {
     std::uint64_t generation = 0;
     bool container = false;
     std::string authorityUrl;                                          // "": licenses come by file
-    std::optional<TimePoint> nextContact, lastContact, lastFailureAt;  // with the authority, since the daemon started
+    std::optional<TimePoint> nextContact, lastContact, lastFailureAt;  // with the authority
     std::string lastFailure;
     bool activating = false;     // an activation waits for its answer
     bool returningSeat = false;  // a seat is given back as soon as the authority can be reached
     std::optional<TimePoint> conflictAt;
+    // What the authority said instead of yes to a question that still waits: a stable word, e.g. "approval_waits", and
+    // a sentence. "": nothing.
+    std::string authorityCode, authorityMessage;
+    Clock clock = Clock::good;
+    std::optional<TimePoint> believedTime;  // what the daemon takes the time to be
+    std::chrono::seconds clockBudget{};     // of uptime, while the clock is not believed: then no right holds
     Origin origin;
 };
 ENTITLE_API const char* toString(Status::Standing);
 ENTITLE_API const char* toString(Status::Binding);
+ENTITLE_API const char* toString(Status::Clock);
 
 struct Fingerprint {
     struct Component {

@@ -15,6 +15,7 @@ To known(From value) {
 static_assert(static_cast<int>(wire::Reason::DEMO_DISABLED) + 1 == static_cast<int>(Answer::Reason::other));
 static_assert(static_cast<int>(wire::Standing::WRONG_DEVICE) + 1 == static_cast<int>(Status::Standing::other));
 static_assert(static_cast<int>(wire::Match::DIFFERENT) + 1 == static_cast<int>(Status::Binding::other));
+static_assert(static_cast<int>(wire::ClockFlag::SNAPSHOT) + 1 == static_cast<int>(Status::Clock::other));
 static_assert(static_cast<int>(wire::ComponentMatch::Result::PRESENT) + 1 ==
               static_cast<int>(Fingerprint::Component::Result::other));
 
@@ -99,6 +100,11 @@ Status fromWire(wire::Status::Reader reader) {
     out.activating = reader.getActivating();
     out.returningSeat = reader.getReturningSeat();
     out.conflictAt = fromWire(reader.getConflictAt());
+    out.authorityCode = text(reader.getAuthorityCode());
+    out.authorityMessage = text(reader.getAuthorityMessage());
+    out.clock = known<Status::Clock>(reader.getClockFlag());
+    out.believedTime = fromWire(reader.getBelievedTime());
+    out.clockBudget = std::chrono::seconds{reader.getClockBudget()};
     out.origin.source = Source::daemon;
     return out;
 }

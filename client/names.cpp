@@ -122,6 +122,22 @@ const char* toString(Status::Binding binding) {
     return "other";
 }
 
+const char* toString(Status::Clock clock) {
+    switch (clock) {
+        case Status::Clock::good:
+            return "good";
+        case Status::Clock::rollback:
+            return "rollback";
+        case Status::Clock::unset:
+            return "unset";
+        case Status::Clock::snapshot:
+            return "snapshot";
+        case Status::Clock::other:
+            break;
+    }
+    return "other";
+}
+
 const char* toString(Fingerprint::Component::Result result) {
     using enum Fingerprint::Component::Result;
     switch (result) {

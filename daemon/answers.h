@@ -41,12 +41,14 @@ struct StatusAnswer {
 
     std::string authorityUrl;  // "": nothing is asked online
     std::optional<Instant> nextContact;
-    std::optional<Instant> lastContact;    // since this daemon started
+    std::optional<Instant> lastContact;
     std::optional<Instant> lastFailureAt;  // nothing since the last contact
     std::string lastFailure;               // a sentence
-    bool activating = false;               // an activation waits for its answer
-    bool returning = false;                // a seat is to be given back, as soon as the authority can be reached
-    std::optional<Instant> conflictAt;     // the authority saw a copy of this device
+    // What the authority said instead of yes to a question that still waits: a stable word, and a sentence.
+    std::string authorityCode, authorityMessage;
+    bool activating = false;            // an activation waits for its answer
+    bool returning = false;             // a seat is to be given back, as soon as the authority can be reached
+    std::optional<Instant> conflictAt;  // the authority saw a copy of this device
 };
 
 struct FeatureAnswer {

@@ -1,6 +1,7 @@
 // HTTPS to the authority, by libcurl in one thread. The loop hands over questions and takes answers; what libcurl does
 // in between (names, TLS, proxies) may sleep without anybody waiting for it.
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include "daemon/curl_library.h"
 #include "daemon/idle_memory.h"
 #include "daemon/process.h"
+#include "license/printable.h"
 
 namespace entitle {
 namespace {
@@ -24,6 +26,7 @@ constexpr milliseconds connectLimit{15'000};
 constexpr milliseconds longestQuestion{120'000};
 constexpr int asleep = 3'600'000;  // milliseconds; whoever has something to say wakes the thread
 constexpr int calm = 1'000;        // milliseconds without a word: a conversation is over
+constexpr std::size_t maxWords = 200;
 constexpr auto partingTime = std::chrono::seconds(1);
 
 using Result = Authority::Result;
@@ -34,6 +37,7 @@ struct Transfer {
     Question question;
     std::string body;
     bool overflow = false;
+    std::array<char, CURL_ERROR_SIZE> words{};  // what libcurl says went wrong, more closely than its code
     CURL* easy = nullptr;
     curl_slist* headers = nullptr;
 };
@@ -214,6 +218,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
         good = good && set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
         good = good && set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(maxAnswerBytes));
         good = good && set(CURLOPT_WRITEFUNCTION, &Worker::received) && set(CURLOPT_WRITEDATA, &kept);
+        good = good && set(CURLOPT_ERRORBUFFER, kept.words.data());
         // Answers are never compressed: what is small cannot grow.
         if (!place_.caFile.empty()) {
             good = good && set(CURLOPT_CAINFO, place_.caFile.c_str()) &&
@@ -262,7 +267,12 @@ class Worker : public std::enable_shared_from_this<Worker> {
         if (transfer.overflow || code == CURLE_FILESIZE_EXCEEDED) {
             return fail(ContactFault::tooLarge, "the answer is larger than any answer of an authority");
         }
-        if (code != CURLE_OK) return fail(faultOf(code), curl_->easyError(code));
+        if (code != CURLE_OK) {
+            std::string words = printableFrom(transfer.words.data(), maxWords);
+            if (words.empty()) words = curl_->easyError(code);
+            if (code == CURLE_PEER_FAILED_VERIFICATION) words.insert(0, "the certificate is not believed: ");
+            return fail(faultOf(code), std::move(words));
+        }
         long status = 0;
         const char* type = nullptr;
         curl_off_t retryAfter = 0;

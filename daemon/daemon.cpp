@@ -74,6 +74,15 @@ void Daemon::verifyStoredLicense(const Now& now) {
     log().error("{}", storedLicenseProblem_);
 }
 
+// What a key has signed counts no longer once the authority has declared it stolen.
+void Daemon::keySetChanged(const Now& now) {
+    if (!record_.state.current) return;
+    verifyStoredLicense(now);
+    if (record_.state.current) return;
+    happen(Tick{}, now);
+    announce();
+}
+
 void Daemon::ready() {
     Now now = look();
     slots_.openReclaimWindow(now.boottime + settings_.slots.reclaimWindow);
@@ -138,13 +147,21 @@ void Daemon::reconfigure(Settings settings) {
 
 // --- the lifecycle ---------------------------------------------------------------------------------------------------
 
+Step Daemon::stepped(const Event& event, const Now& now) const {
+    if (seams_.witness) seams_.witness(record_.state, event, now);
+    return step(record_.state, event, now);
+}
+
 std::optional<FileProblem> Daemon::perform(Step done, Record next, const Deed& deed, Origin origin, const Now& now) {
     auto has = [&](auto kind) {
         return std::any_of(done.effects.begin(), done.effects.end(),
                            [](const Effect& effect) { return std::holds_alternative<decltype(kind)>(effect); });
     };
     // A license that ended for good must not come back from its token at the next start.
-    if (record_.state.current && !done.state.current) next.documentToken.clear();
+    if (record_.state.current && !done.state.current) {
+        next.documentToken.clear();
+        next.activatedBy.clear();
+    }
     next.state = std::move(done.state);
     Rights rights = rightsOf(next.state, now);
     // Nothing above has changed us, and this cannot fail: state and rights are always of one moment.
@@ -196,7 +213,7 @@ std::optional<FileProblem> Daemon::perform(Step done, Record next, const Deed& d
 }
 
 void Daemon::happen(const Event& event, const Now& now) {
-    Step done = step(record_.state, event, now);
+    Step done = stepped(event, now);
     Deed deed{"standing", "{}"};
     for (const Effect& effect : done.effects) {
         if (const auto* change = std::get_if<Notify>(&effect)) {
@@ -306,9 +323,13 @@ StatusAnswer Daemon::status() const {
     answer.container = probe_.facts.container;
     answer.authorityUrl = authorityUrl_;
     if (online()) answer.nextContact = contactDueAt(record_.state);
-    answer.lastContact = lastContact_;
+    answer.lastContact = record_.lastContact;
     answer.lastFailureAt = lastFailureAt_;
     answer.lastFailure = lastFailure_;
+    if (!record_.state.attempts.empty()) {
+        answer.authorityCode = objection_.code;
+        answer.authorityMessage = objection_.message;
+    }
     for (const Attempt& attempt : record_.state.attempts) {
         answer.activating = answer.activating || attempt.operation == Operation::activate;
         answer.returning = answer.returning || attempt.operation == Operation::deactivate;

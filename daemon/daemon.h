@@ -57,6 +57,8 @@ class Daemon {
         std::function<HardwareProbe()> probeHardware;
         std::function<void(std::optional<Instant>)>
             arm;  // the one timer: wake() is due then, and when the clock is set
+        // Told of every event and the state it meets, before its step: state is a function of that log. May be empty.
+        std::function<void(const State&, const Event&, const Now&)> witness = {};
     };
     struct Settings {
         std::optional<Roots> roots;
@@ -109,7 +111,8 @@ class Daemon {
 
     // --- administration ------------------------------------------------------------------------------------------
     boost::system::result<std::string, AdminRefusal> request(std::string_view hostLabel, bool fresh, std::uint32_t uid);
-    boost::system::result<void, AdminRefusal> import(std::string_view licenseFile, std::uint32_t uid);
+    // A license file or an update file. Says what it changed, in sentences.
+    boost::system::result<std::string, AdminRefusal> import(std::string_view file, std::uint32_t uid);
     boost::system::result<void, AdminRefusal> deactivate(std::uint32_t uid);
     bool releaseSlot(SlotId, std::uint32_t byUid);
     FileResult<AuditLog::Page> auditPage(std::uint64_t after, std::size_t most) const;
@@ -152,12 +155,16 @@ class Daemon {
         std::vector<FeatureAnswer> verdicts;  // of every feature of the catalogue
     };
 
+    Step stepped(const Event&, const Now&) const;  // what the event makes of the state; not yet ours
     std::optional<FileProblem> perform(Step, Record next, const Deed&, Origin, const Now&);
     void happen(const Event&, const Now&);
     void saveLater(const FileProblem&, const Now&);
     void note(std::string_view kind, std::string_view detail, const Now&);
     void logPrepared();
     void verifyStoredLicense(const Now&);
+    void keySetChanged(const Now&);
+    boost::system::result<std::string, AdminRefusal> importLicense(std::string_view file, std::uint32_t uid);
+    boost::system::result<std::string, AdminRefusal> importUpdate(std::string_view file, std::uint32_t uid);
     void probe();
     Match presentMatch(const FingerprintTemplate& enrolled) const;
 
@@ -226,8 +233,11 @@ class Daemon {
 
     Correspondence correspondence_{[this](const Correspondence::Heard& news) { heard(news); }};
     std::string authorityUrl_;
-    std::optional<Instant> lastContact_, lastFailureAt_;
+    std::optional<Instant> lastFailureAt_;
     std::string lastFailure_;
+    ContactFault lastFault_ = ContactFault::unconnected;
+    AdminRefusal objection_;  // the authority's last word, when it was no yes; of a question that waits
+    Seconds skew_{};          // of the clock, ahead of the authority's at the last contact
     // The request that is kept open to be told of changes. Not a part of the state: losing it loses nothing.
     struct Waiting {
         Attempt attempt;

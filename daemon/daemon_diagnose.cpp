@@ -6,18 +6,25 @@ namespace {
 
 using Level = Finding::Level;
 
-Finding ofStanding(const Entitlements& rights, const std::string& storedProblem, const DeviceId& device) {
+constexpr Seconds skewWorthATelling = std::chrono::minutes{5};
+
+// `online`: there is an authority to ask.
+Finding ofStanding(const Entitlements& rights, const std::string& storedProblem, const DeviceId& device, bool online) {
     if (!storedProblem.empty()) {
         return {"license", Level::problem, storedProblem,
                 "Demo mode is in force. Restore what is missing, or ask for a new license: entitlectl request."};
     }
     switch (rights.standing) {
         case Standing::demo:
-            return {"license", Level::warning, rights.message, "entitlectl request, then entitlectl import."};
+            return {
+                "license", Level::warning, rights.message,
+                online ? "With a license key: entitlectl activate." : "entitlectl request, then entitlectl import."};
         case Standing::active:
             return {"license", Level::ok, rights.message, ""};
         case Standing::grace:
-            return {"license", Level::warning, rights.message, "Import a newer document before the deadline."};
+            return {"license", Level::warning, rights.message,
+                    online ? "It renews by itself as soon as the authority answers; to ask now: entitlectl refresh."
+                           : "Import a newer document before the deadline."};
         case Standing::notYetValid:
             return {"license", Level::problem, rights.message, "Set the machine's clock."};
         case Standing::wrongDevice:
@@ -27,18 +34,57 @@ Finding ofStanding(const Entitlements& rights, const std::string& storedProblem,
         case Standing::expired:
         case Standing::revoked:
         case Standing::suspended:
-            return {"license", Level::problem, rights.message, "Ask the authority for a new document."};
+            return {"license", Level::problem, rights.message,
+                    online ? "Ask the authority whether it has a newer document: entitlectl refresh."
+                           : "Ask the authority for a new document."};
     }
     return {"license", Level::warning, rights.message, ""};
 }
 
-Finding ofContact(const StatusAnswer& status) {
+// What a person looks at when no answer comes.
+std::string_view adviceFor(ContactFault fault) {
+    switch (fault) {
+        case ContactFault::noTransport:
+            return "Install libcurl (libcurl4).";
+        case ContactFault::unresolved:
+            return "Check the network, its name server (getent hosts NAME), and the names in [authority] url and "
+                   "proxy.";
+        case ContactFault::unconnected:
+            return "Check that the authority runs, that [authority] url names its port, and what stands in between: "
+                   "firewalls, and the proxy of [authority] or of the environment.";
+        case ContactFault::untrusted:
+            return "Its certificate is not believed. Check that [authority] url has the name it was made for, that "
+                   "ca_file names its issuer, that it has not run out, and this machine's clock. Never switch the "
+                   "check off.";
+        case ContactFault::silent:
+            return "The network or the authority is too slow, or a firewall drops what is sent.";
+        case ContactFault::tooLarge:
+        case ContactFault::notAuthority:
+            return "Something else answers in its place: a network that wants a log-in first (open a page in a "
+                   "browser), a proxy, or another server at [authority] url.";
+        case ContactFault::busy:
+            return "The authority is overloaded or being worked on. Nothing needs to be done here.";
+    }
+    return "";
+}
+
+Finding ofContact(const StatusAnswer& status, ContactFault fault, bool clockDoubted) {
     if (!status.lastFailure.empty()) {
+        std::string advice;
+        if (fault == ContactFault::untrusted && clockDoubted)
+            advice = "The clock is wrong, and by it a good certificate looks expired or not yet valid: set it first. ";
+        advice += adviceFor(fault);
+        if (status.nextContact) advice += " It is asked again at " + toRfc3339(*status.nextContact) + ";";
         return {"authority", Level::warning,
                 "The authority at " + status.authorityUrl + " was not reached: " + status.lastFailure,
-                status.nextContact
-                    ? "It is asked again at " + toRfc3339(*status.nextContact) + "; to ask now: entitlectl refresh."
-                    : "Check the network, the address and the proxy, then: entitlectl refresh."};
+                advice + " To ask now: entitlectl refresh."};
+    }
+    if (!status.authorityCode.empty()) {
+        return {"authority", Level::warning,
+                "The authority answers (" + status.authorityCode + "): " + status.authorityMessage,
+                status.authorityCode == "approval_waits"
+                    ? "Whoever administers the authority has to approve this machine. It asks again by itself."
+                    : "It asks again by itself; to ask now: entitlectl refresh."};
     }
     if (!status.lastContact) {
         return {"authority", Level::ok, "The authority at " + status.authorityUrl + " was not asked yet.", ""};
@@ -79,7 +125,7 @@ std::vector<Finding> Daemon::diagnose() {
     (void)look();
     const Now& now = read_;
     std::vector<Finding> findings = settings_.startFindings;
-    findings.push_back(ofStanding(rights_.entitlements, storedLicenseProblem_, device_));
+    findings.push_back(ofStanding(rights_.entitlements, storedLicenseProblem_, device_, online()));
 
     if (!settings_.roots) {
         findings.push_back({"roots", Level::problem, "No authority is known. " + settings_.rootsProblem,
@@ -94,7 +140,10 @@ std::vector<Finding> Daemon::diagnose() {
             {"roots", Level::ok, "The roots of " + settings_.roots->authority + " are compiled in.", ""});
     }
 
-    if (!authorityUrl_.empty()) findings.push_back(ofContact(status()));
+    if (!authorityUrl_.empty()) {
+        const bool clockDoubted = clock_.flag != ClockFlag::none || !clock_.trustsWall || now.wall < earliestInstant;
+        findings.push_back(ofContact(status(), lastFault_, clockDoubted));
+    }
 
     if (clock_.flag != ClockFlag::none || now.wall < earliestInstant) {
         findings.push_back(ofClock(clock_, now));
@@ -102,6 +151,12 @@ std::vector<Finding> Daemon::diagnose() {
         findings.push_back({"clock", Level::warning,
                             "The clock is ahead: it says " + toRfc3339(now.wall) + ", but the authority's time is " +
                                 toRfc3339(clock_.believed) + ".",
+                            "Set it, and enable a time server (timedatectl set-ntp true)."});
+    } else if (skew_ > skewWorthATelling || -skew_ > skewWorthATelling) {
+        findings.push_back({"clock", Level::warning,
+                            "The clock was " + describeDuration(skew_ > Seconds{0} ? skew_ : -skew_) +
+                                (skew_ > Seconds{0} ? " ahead of" : " behind") +
+                                " the authority's when it last answered.",
                             "Set it, and enable a time server (timedatectl set-ntp true)."});
     } else if (!now.synced) {
         findings.push_back({"clock", Level::warning, "The system does not follow a time server.",

@@ -1,4 +1,4 @@
-// The part of Daemon that binds a license to this machine: hardware, requests, imports, giving up.
+// The part of Daemon that binds a license to this machine: hardware, requests, giving up.
 #include <algorithm>
 
 #include <boost/json.hpp>
@@ -29,7 +29,7 @@ AdminRefusal refusal(Refusal why) {
 }
 
 AdminRefusal noRoots(const std::string& why) {
-    return {"no-roots", "This daemon knows no authority, so it cannot ask for a license or verify one. " + why};
+    return {"no-roots", "This daemon knows no authority, so it cannot ask for a license. " + why};
 }
 
 }  // namespace
@@ -65,67 +65,16 @@ boost::system::result<std::string, AdminRefusal> Daemon::request(std::string_vie
                             clock_.believed);
     Record next = record_;
     next.requestToken = made.token;
-    Step done = step(record_.state, Requested{made.pending}, now);
+    Step done = stepped(Requested{made.pending}, now);
     if (done.refusal != Refusal::none) return refusal(done.refusal);
     Deed deed{"requested", json({{"authority", settings_.roots->authority}, {"by", uid}})};
     if (auto fault = perform(std::move(done), std::move(next), deed, Origin::asked, now)) return refusal(*fault);
     return {boost::system::in_place_value, printRequest(record_, hostLabel)};
 }
 
-boost::system::result<void, AdminRefusal> Daemon::import(std::string_view licenseFile, std::uint32_t uid) {
-    Now now = look();
-    const ClockTrust clockBefore = record_.clock;
-    bool dated = false;
-    auto refused = [&](AdminRefusal why) {
-        if (dated) {  // a file that changes nothing tells nothing of the time either
-            record_.clock = clockBefore;
-            now = look();
-        }
-        ++counters_.importsRefused;
-        log().warn("an import was refused ({}): {}", why.code, why.message);
-        note("import-refused", json({{"code", why.code}, {"by", uid}}), now);
-        return why;
-    };
-    if (!settings_.roots) return refused(noRoots(settings_.rootsProblem));
-    probe();
-    if (probe_.facts.container) return refused({"container", nodeLockingObstacle(probe_, present_)});
-    auto verified = verifyLicenseFile(licenseFile, *settings_.roots, record_, device_);
-    if (!verified) return refused(verified.error());
-    const License& license = verified->license;
-
-    Match present = presentMatch(license.fingerprint);
-    dated = true;
-    now = afterSignedTime(license.issuedAt);
-    Step done = step(record_.state, Imported{license, present}, now);
-    if (done.refusal != Refusal::none) return refused(refusal(done.refusal));
-
-    Record next = record_;
-    next.documentToken = verified->file.documentToken;
-    next.keySetToken = verified->file.keySetToken;
-    next.authority = verified->keySet.authority;
-    next.keySetVersion = verified->keySet.version;
-    if (!done.state.pending) next.requestToken.clear();
-    Deed deed{"imported", json({{"license", license.id.value},
-                                {"sequence", license.sequence},
-                                {"type", license.type},
-                                {"plan", license.plan},
-                                {"match", toString(present)},
-                                {"by", uid}})};
-    if (auto fault = perform(std::move(done), std::move(next), deed, Origin::asked, now)) {
-        return refused(refusal(*fault));
-    }
-    settleClock(look());  // its own offline_s is the budget now
-    storedLicenseProblem_.clear();
-    ++counters_.imports;
-    log().info("license {} imported: {}", license.id.value, rights_.entitlements.message);
-    announce();  // also when the standing is what it was: plan, limits or dates may not be
-    endOrphans();
-    return boost::system::in_place_value;
-}
-
 boost::system::result<void, AdminRefusal> Daemon::deactivate(std::uint32_t uid) {
     Now now = look();
-    Step done = step(record_.state, DeactivateRequested{freshNonce()}, now);
+    Step done = stepped(DeactivateRequested{freshNonce()}, now);
     if (done.refusal != Refusal::none) return refusal(done.refusal);
     Record next = record_;
     next.documentToken.clear();

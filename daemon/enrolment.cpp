@@ -1,5 +1,11 @@
 #include "daemon/enrolment.h"
 
+#include <array>
+
+#include <sodium.h>
+
+#include "license/base64url.h"
+
 namespace entitle {
 namespace {
 
@@ -24,6 +30,17 @@ boost::system::result<VerifiedFile, AdminRefusal> verifyLicenseFile(std::string_
     return VerifiedFile{std::move(*file), std::move(*keySet), std::move(*license)};
 }
 
+boost::system::result<VerifiedUpdate, AdminRefusal> verifyUpdateFile(std::string_view text, const Roots& roots,
+                                                                     const Record& seen) {
+    auto file = parseUpdateFile(text);
+    if (!file) return refusal(file.error());
+    auto keySet = verifyKeySet(file->keySetToken, roots, minimumKeySet(seen, roots));
+    if (!keySet) return refusal(keySet.error());
+    auto revocations = verifyRevocations(file->revocationsToken, *keySet, seen.state.revocationEpoch);
+    if (!revocations) return refusal(revocations.error());
+    return VerifiedUpdate{std::move(*file), std::move(*keySet), std::move(*revocations)};
+}
+
 DocumentResult<License> verifyStored(const Record& record, const Roots& roots, const DeviceId& device) {
     auto keySet = verifyKeySet(record.keySetToken, roots, minimumKeySet(record, roots));
     if (!keySet) return keySet.error();
@@ -44,6 +61,13 @@ MadeRequest makeRequest(const Roots& roots, const Record& record, const SecretKe
     request.highestSequence = highestSequence(record.state);
     request.keySetVersion = minimumKeySet(record, roots);
     return {PendingRequest{request.nonce, now}, signOfflineRequest(deviceKey, request)};
+}
+
+std::string hashOfKey(std::string_view key) {
+    std::array<std::uint8_t, 16> hash{};
+    crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(key.data()), key.size(),
+                       nullptr, 0);
+    return toBase64url(hash);
 }
 
 bool requestStillHolds(const Record& record, const Roots& roots, const DeviceId& device,

@@ -10,6 +10,7 @@
 #include "daemon/answers.h"
 #include "daemon/record.h"
 #include "license/document.h"
+#include "license/revocation.h"
 
 namespace entitle {
 
@@ -22,6 +23,15 @@ struct VerifiedFile {
 // Roots → key set → document, for this device. `seen` says which key sets are too old.
 boost::system::result<VerifiedFile, AdminRefusal> verifyLicenseFile(std::string_view text, const Roots&,
                                                                     const Record& seen, const DeviceId&);
+
+struct VerifiedUpdate {
+    UpdateFile file;
+    KeySet keySet;
+    RevocationList revocations;
+};
+// Roots → key set → revocations; neither older than what was seen.
+boost::system::result<VerifiedUpdate, AdminRefusal> verifyUpdateFile(std::string_view text, const Roots&,
+                                                                     const Record& seen);
 
 // The same for what the record holds: a stored license is never trusted, only its signed token.
 DocumentResult<License> verifyStored(const Record&, const Roots&, const DeviceId&);
@@ -36,6 +46,9 @@ struct MadeRequest {
 };
 MadeRequest makeRequest(const Roots&, const Record&, const SecretKey& deviceKey, FingerprintTemplate fingerprint,
                         std::string_view hostLabel, std::string_view productVersion, Instant now);
+
+// What is kept of a license key once it has done its work.
+std::string hashOfKey(std::string_view key);
 
 // Is the request that waits still the one to send: of this authority, this device and this hardware?
 bool requestStillHolds(const Record&, const Roots&, const DeviceId&, const FingerprintTemplate& present);

@@ -117,6 +117,8 @@ std::string encodePayload(const Record& record, std::uint32_t version) {
     root["request"] = record.requestToken;
     root["state"] = std::move(state);
     if (version >= 3) root["clock"] = encodeClockTrust(record.clock);
+    if (version >= 4) root["activated_by"] = record.activatedBy;
+    if (version >= 4) root["last_contact"] = orNull(record.lastContact);
     root["last_audit"] = record.lastAudit ? json::value(printAuditEntry(*record.lastAudit)) : json::value(nullptr);
     return json::serialize(root);
 }
@@ -272,6 +274,8 @@ std::optional<Record> decodePayload(std::string_view payload, std::uint32_t vers
         if (!clock) return std::nullopt;
         record.clock = *clock;
     }
+    if (version >= 4) record.activatedBy = reader.text("activated_by");
+    if (version >= 4) record.lastContact = reader.instantOrNull("last_contact");
     if (!reader.isNull("last_audit")) {
         record.lastAudit = parseAuditEntry(reader.text("last_audit"));
         reader.require(record.lastAudit.has_value());

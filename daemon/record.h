@@ -2,7 +2,8 @@
 //
 // Byte form, all integers little endian:
 //   8 bytes  magic "ENTSTATE"
-//   u32      version, 3; 1 and 2 are still read: they knew nothing of the authority online, or of the clock
+//   u32      version, 4; 1 to 3 are still read: they knew nothing of the authority online, of the clock, or of when the
+//            authority last answered
 //   u32      length of the payload, at most 1 MiB
 //   payload  canonical JSON: members in fixed order, no white space; parsed strictly, encoded again and compared
 //   32 bytes BLAKE2b-256 of everything before it
@@ -21,7 +22,7 @@
 
 namespace entitle {
 
-inline constexpr std::uint32_t recordVersion = 3;
+inline constexpr std::uint32_t recordVersion = 4;
 inline constexpr std::size_t maxRecordBytes = 1024 * 1024 + 48;
 
 struct Record {
@@ -39,7 +40,9 @@ struct Record {
 
     std::string requestToken;  // of state.pending: written out again unchanged until answered; "" if none
 
-    ClockTrust clock;  // what is remembered of this machine's clocks
+    ClockTrust clock;                    // what is remembered of this machine's clocks
+    std::string activatedBy;             // hashOfKey of what brought the license in force; "": a file, or none
+    std::optional<Instant> lastContact;  // when the authority last answered; for people
 
     // Written with the state it belongs to. If the log lacks it at start it is appended there: log and state agree.
     std::optional<AuditEntry> lastAudit;

@@ -64,6 +64,7 @@ class AdminServer final : public wire::Admin::Server {
             auto outcome = context.getResults().initOutcome();
             if (imported) {
                 fill(outcome.initStatus(), daemon().status());
+                outcome.setChanged(text(*imported));
             } else {
                 fill(outcome.initRefused(), imported.error());
             }

@@ -90,6 +90,8 @@ void fill(wire::Status::Builder out, const StatusAnswer& status) {
     out.setClockFlag(same<wire::ClockFlag>(status.clockFlag));
     out.setBelievedTime(instant(status.believed));
     out.setClockBudget(status.clockBudgetLeft.count());
+    out.setAuthorityCode(text(status.authorityCode));
+    out.setAuthorityMessage(text(status.authorityMessage));
 }
 
 void fill(wire::FeatureVerdict::Builder out, const FeatureAnswer& answer) {

@@ -161,9 +161,10 @@ class Transition {
     }
 
     Refusal operator()(const RefreshRequested& event) {
-        Attempt* activation = activationOf(state_);
-        if (activation != nullptr) callNow(*activation, event.policy);
-        if (!state_.current) return activation == nullptr ? Refusal::nothingToRenew : Refusal::none;
+        for (Attempt& attempt : state_.attempts)
+            if (attempt.operation == Operation::deactivate) callNow(attempt, event.policy);
+        if (Attempt* activation = activationOf(state_)) callNow(*activation, event.policy);
+        if (!state_.current) return calls_.empty() ? Refusal::nothingToRenew : Refusal::none;
         Attempt* renewal = renewalOf(state_);
         callNow(renewal != nullptr ? *renewal : beginRenewal(state_, event.rid, wall_), event.policy);
         return Refusal::none;
@@ -301,7 +302,9 @@ class Transition {
         calls_.push_back(attempt.rid);
     }
     void callNow(Attempt& attempt, RetryPolicy policy) {
-        follow(attempt, policy, wall_);
+        // Whoever waits is not made to wait less by what happens beside it.
+        const bool waitedFor = attempt.waitingUntil && wall_ < *attempt.waitingUntil;
+        if (policy == RetryPolicy::userWaiting || !waitedFor) follow(attempt, policy, wall_);
         call(attempt);
     }
 

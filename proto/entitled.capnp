@@ -92,7 +92,7 @@ struct Status {
   container @24 :Bool;
   authorityUrl @25 :Text;     # "": licenses come by file, nothing is asked online
   nextContact @26 :Instant;   # when the authority is asked next; in the past: it is being asked
-  lastContact @27 :Instant;   # since the daemon started
+  lastContact @27 :Instant;
   lastFailureAt @28 :Instant; # nothing since the last contact
   lastFailure @29 :Text;      # a sentence
   activating @30 :Bool;       # an activation waits for its answer
@@ -101,6 +101,10 @@ struct Status {
   clockFlag @33 :ClockFlag;
   believedTime @34 :Instant;  # what the daemon takes the time to be
   clockBudget @35 :Int64;     # seconds of uptime left while the clock is flagged, until contact
+  # What the authority said instead of yes to a question that still waits: a stable word, e.g. "approval_waits", and a
+  # sentence. "": nothing.
+  authorityCode @36 :Text;
+  authorityMessage @37 :Text;
 }
 
 # Whether the machine's clock is believed. Under a flag the license stays in force for `clockBudget`.
@@ -275,7 +279,8 @@ interface Admin {
   # request is written again, unless `fresh`. `hostLabel` is a name for people, up to 64 bytes.
   request @0 (hostLabel :Text, fresh :Bool) -> (outcome :RequestOutcome);
 
-  # A license file as the authority issued it, as text, at most 64 KiB. Verified and stored before anything changes.
+  # A license file as the authority issued it, or an update file (key set and revocations, for a machine that is never
+  # online), as text, at most 64 KiB. Verified and stored before anything changes.
   import @1 (document :Text) -> (outcome :ImportOutcome);
 
   # Gives the license up: back to demo. The document cannot be imported again; ask for a new one. The seat of a license
@@ -358,6 +363,7 @@ struct ImportOutcome {
     status @0 :Status;   # what is in force now
     refused @1 :Refusal;
   }
+  changed @2 :Text;      # sentences: what the file has changed
 }
 
 struct DeactivateOutcome {

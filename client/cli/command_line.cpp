@@ -118,10 +118,10 @@ void Parser::addAdministration() {
     requestCommand->add_option("--label", request.label, "A name of this machine for people, up to 64 bytes")
         ->type_name("TEXT");
     requestCommand->add_flag("--fresh", request.fresh, "A new request, though one waits for its answer");
-    auto* import =
-        command("import", "Takes a license file as the authority issued it",
-                "  sudo entitlectl import license.txt\n  ssh authority cat license.txt | sudo entitlectl import -",
-                [this](const Globals& globals) { return importDocument(globals, file); });
+    auto* import = command("import", "Takes a license file as the authority issued it, or an update file",
+                           "  sudo entitlectl import license.txt\n  sudo entitlectl import update.txt\n  ssh authority "
+                           "cat license.txt | sudo entitlectl import -",
+                           [this](const Globals& globals) { return importDocument(globals, file); });
     import->add_option("FILE", file, "The file, or - for standard input")->required();
     auto* giveUp = command("deactivate", "Gives the license and its seat up: back to demo mode",
                            "  sudo entitlectl deactivate --yes",

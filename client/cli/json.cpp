@@ -72,6 +72,12 @@ boost::json::object toJson(const Status& status) {
     out["activating"] = status.activating;
     out["returning_seat"] = status.returningSeat;
     out["conflict_at"] = toJson(status.conflictAt);
+    out["authority_code"] = status.authorityCode;
+    out["authority_message"] = status.authorityMessage;
+    out["clock"] = toString(status.clock);
+    out["believed_time"] = toJson(status.believedTime);
+    out["clock_budget_s"] = status.clock == Status::Clock::good ? boost::json::value(nullptr)
+                                                                : boost::json::value(status.clockBudget.count());
     addOrigin(out, status.origin);
     return out;
 }

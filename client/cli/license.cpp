@@ -68,8 +68,16 @@ int importDocument(const Globals& globals, const std::string& file) {
     const auto response = session.wait<capnp::Response<wire::Admin::ImportResults>>(request.send());
     const auto outcome = response.getOutcome();
     if (outcome.isRefused()) refused(outcome.getRefused());
-    if (!terminal.json()) terminal.print("The license is stored and in force.\n\n");
-    printStatus(terminal, outcome.getStatus());
+    std::string changed(view(outcome.getChanged()));
+    if (changed.empty()) changed = "The file was taken.";  // an older daemon
+    auto status = fromWire(outcome.getStatus());
+    if (terminal.json()) {
+        auto out = toJson(status);
+        out["changed"] = changed;
+        terminal.print(out);
+    } else {
+        terminal.print(escaped(changed) + "\n\n" + describe(terminal, status));
+    }
     return exitDone;
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "client/cli/text.h"
+#include "license/time.h"
 
 namespace entitle::cli {
 
@@ -29,7 +30,7 @@ void addContact(const Terminal& terminal, const Status& status, TimePoint now, R
     if (!status.authorityUrl.empty()) {
         rows.push_back({"Authority", escaped(status.authorityUrl) +
                                          (status.lastContact ? ", answered " + relative(*status.lastContact, now)
-                                                             : ", no answer since the daemon started")});
+                                                             : ", never answered yet")});
         if (!status.lastFailure.empty())
             rows.push_back({"", terminal.toned(Tone::warning, "not reached") +
                                     (status.lastFailureAt ? " " + relative(*status.lastFailureAt, now) : "") + ": " +
@@ -38,10 +39,27 @@ void addContact(const Terminal& terminal, const Status& status, TimePoint now, R
             rows.push_back({"Next contact", *status.nextContact > now ? date(*status.nextContact, now) : "under way"});
     }
     if (status.activating) rows.push_back({"Activation", "waits for the authority's answer"});
+    if (status.authorityCode == "approval_waits")
+        rows.push_back({"Approval", terminal.toned(Tone::warning, "waits: ") + escaped(status.authorityMessage)});
+    else if (!status.authorityCode.empty())
+        rows.push_back({"It says", terminal.toned(Tone::warning, escaped(status.authorityCode) + ": ") +
+                                       escaped(status.authorityMessage)});
     if (status.returningSeat) rows.push_back({"Seat", "is given back as soon as the authority can be reached"});
     if (status.conflictAt)
         rows.push_back({"Conflict", terminal.toned(Tone::warning, "the authority saw a copy of this device, ") +
                                         date(*status.conflictAt, now)});
+}
+
+void addClock(const Terminal& terminal, const Status& status, TimePoint now, Rows& rows) {
+    if (status.clock == Status::Clock::good) return;
+    rows.push_back(
+        {"Clock", terminal.toned(Tone::warning, std::string("not believed: ") + toString(status.clock)) +
+                      (status.believedTime ? "; it is taken to be " + date(*status.believedTime, now) : "")});
+    if (!status.licenseId.empty())
+        rows.push_back({"", status.clockBudget.count() > 0
+                                ? "the license holds for " + describeDuration(status.clockBudget) +
+                                      " of uptime, until the authority answers or the clock is right"
+                                : "no right holds until the authority answers or the clock is right"});
 }
 
 }  // namespace
@@ -73,6 +91,7 @@ std::string describe(const Terminal& terminal, const Status& status) {
     row("Trust", status.development ? terminal.toned(Tone::warning, "development: not for production")
                                     : escaped("compiled in, authority " + status.authority));
     addContact(terminal, status, now, rows);
+    addClock(terminal, status, now, rows);
     if (status.requestPending) row("Request", "waits for its answer: entitlectl import FILE");
     std::string daemon = escaped(status.daemonVersion);
     if (status.startedAt) daemon += ", started " + relative(*status.startedAt, status.daemonTime.value_or(now));

@@ -170,6 +170,23 @@ TEST(Record, OneOfVersionTwoIsReadAndWrittenAnew) {
     EXPECT_EQ(errorOf(framed(old, 3)), RecordError::badForm);
 }
 
+// A daemon that forgot at every restart when the authority had last answered.
+TEST(Record, OneOfVersionThreeIsReadAndWrittenAnew) {
+    auto wanted = sampleRecord(3);
+    wanted.activatedBy.clear();
+    wanted.lastContact.reset();
+    auto old = payloadOf(encodeRecord(wanted));
+    const std::string added = R"("activated_by":"","last_contact":null,)";
+    ASSERT_NE(old.find(added), std::string::npos);
+    old.erase(old.find(added), added.size());
+    const auto record = decodeRecord(framed(old, 3));
+    ASSERT_TRUE(record.has_value());
+    EXPECT_EQ(*record, wanted);
+    EXPECT_EQ(decodeRecord(encodeRecord(*record)).value(), *record);
+    EXPECT_EQ(errorOf(framed(old, 4)), RecordError::badForm);
+    EXPECT_EQ(errorOf(framed(payloadOf(encodeRecord(wanted)), 3)), RecordError::badForm);
+}
+
 TEST(Record, OneOfANewerVersionIsToldFromADamagedOne) {
     EXPECT_EQ(errorOf(framed(R"({"what":"we cannot know"})", recordVersion + 1)), RecordError::newerVersion);
     EXPECT_EQ(errorOf(framed("", std::numeric_limits<std::uint32_t>::max())), RecordError::newerVersion);

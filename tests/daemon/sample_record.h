@@ -29,6 +29,8 @@ inline Record sampleRecord(std::uint64_t number) {
     record.state.clockSpent = true;
     record.clock = contact({}, {at(17), Seconds{18}, "boot-1", true}, at(16), {"boot-1", Seconds{17}}).trust;
     record.clock = judge(record.clock, {at(19), Seconds{20}, "boot-1", true}, {}).trust;
+    record.activatedBy = "hash";
+    record.lastContact = at(21);
     record.state.shrinkAt = at(5);
     record.state.reported = Standing::grace;
     record.state.reportedHold = {true, at(6)};
