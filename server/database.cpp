@@ -1,6 +1,7 @@
 #include "server/database.h"
 
 #include <map>
+#include <mutex>
 #include <set>
 
 #include <soci/postgresql/soci-postgresql.h>
@@ -75,18 +76,27 @@ bool lostConnection(const std::string& state) {
 }
 
 // One queue per file for the writers of this process.
-std::shared_ptr<std::timed_mutex> writersOf(const std::filesystem::path& file) {
+std::shared_ptr<WriteQueue> writersOf(const std::filesystem::path& file) {
     static std::mutex mutex;
-    static std::map<std::string, std::weak_ptr<std::timed_mutex>> queues;
+    static std::map<std::string, std::weak_ptr<WriteQueue>> queues;
     const std::lock_guard lock(mutex);
     std::error_code ignored;
     auto& known = queues[std::filesystem::weakly_canonical(file, ignored).string()];
     auto queue = known.lock();
-    if (!queue) known = queue = std::make_shared<std::timed_mutex>();
+    if (!queue) known = queue = std::make_shared<WriteQueue>();
     return queue;
 }
 
+// Before SQLite is first used: a connection is one thread's at a time here, and nobody asks how much memory it takes;
+// keeping count of that is a lock which all threads share.
+void settleSqlite() {
+    static const bool settled = sqlite_api::sqlite3_config(SQLITE_CONFIG_MULTITHREAD) == SQLITE_OK &&
+                                sqlite_api::sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK;
+    static_cast<void>(settled);  // where it is in use already, it stays as it is
+}
+
 void connectSqlite(soci::session& sql, const std::filesystem::path& path, std::chrono::milliseconds wait) {
+    settleSqlite();
     // The factory is named, not looked up by a string: the backend is linked in, nothing is loaded at run time.
     sql.open(*soci::factory_sqlite3(), "dbname=\"" + path.string() + "\"");
     sql << "PRAGMA busy_timeout = " + std::to_string(wait.count());
@@ -182,15 +192,10 @@ void Database::recover(const soci::soci_error& error, int failures) {
 }
 
 Database::Transaction::Transaction(Database& database) : database_(database) {
-    if (database_.writers_) {
-        writers_ = std::unique_lock(*database_.writers_, std::defer_lock);
-        if (!writers_.try_lock_for(database_.wait_)) throwLocked();
-    }
     database_.connect();
-    database_.wanted_ = true;
     database_.committing_ = false;
-    database_.sql_->session() << (database_.dialect() == Dialect::sqlite ? "BEGIN IMMEDIATE"
-                                                                         : "BEGIN ISOLATION LEVEL READ COMMITTED");
+    static const std::string ofSqlite = "BEGIN IMMEDIATE", ofPostgresql = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    database_.sql_->run(database_.dialect() == Dialect::sqlite ? ofSqlite : ofPostgresql);
 }
 
 Database::Transaction::~Transaction() {
@@ -202,12 +207,58 @@ Database::Transaction::~Transaction() {
     }
 }
 
-void Database::Transaction::end() {
-    if (!database_.wanted_) return;  // the destructor rolls back
+void Database::Transaction::commit() {
+    static const std::string text = "COMMIT";
     database_.committing_ = true;
-    database_.sql_->session() << "COMMIT";
+    database_.sql_->run(text);
     database_.committing_ = false;
     open_ = false;
+}
+
+void Database::writeTogether(const std::function<void(Sql&)>& run) {
+    WriteQueue::Entry mine(*this, run);
+    WriteQueue::Batch batch;
+    const auto turn = writers_->enter(mine, wait_, batch);
+    if (turn == WriteQueue::Turn::late) throwLocked();
+    if (turn == WriteQueue::Turn::leads) {
+        if (batch.size() == 1 || !wroteAll(batch))
+            for (auto* entry : batch) writeAlone(*entry);
+        writers_->leave(batch);
+    }
+    if (mine.fault) std::rethrow_exception(mine.fault);
+}
+
+// False: nothing was written. Whose fault it was shows when each is written alone.
+bool Database::wroteAll(const WriteQueue::Batch& batch) {
+    try {
+        Transaction transaction(*this);
+        for (auto* entry : batch) {
+            entry->database.wanted_ = true;
+            entry->run(*sql_);
+            if (!entry->database.wanted_) return false;
+        }
+        transaction.commit();
+        return true;
+    } catch (...) {
+        committing_ = false;
+        if (sql_) sql_->forget();
+        return false;
+    }
+}
+
+void Database::writeAlone(WriteQueue::Entry& entry) {
+    try {
+        try {
+            Transaction transaction(*this);
+            entry.database.wanted_ = true;
+            entry.run(*sql_);
+            if (entry.database.wanted_) transaction.commit();
+        } catch (const soci::soci_error& error) {
+            recover(error, 1);  // which throws: SQLite's faults are not tried again
+        }
+    } catch (...) {
+        entry.fault = std::current_exception();
+    }
 }
 
 int Database::schemaOf(Sql& sql) {

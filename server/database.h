@@ -3,8 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 
 #include <soci/soci.h>
 
@@ -13,6 +14,7 @@
 #include "server/database_fault.h"
 #include "server/denial.h"
 #include "server/sql.h"
+#include "server/write_queue.h"
 
 namespace entitle {
 
@@ -53,13 +55,24 @@ class Database {
     // decides about, by changing them, before it reads what the decision needs. Committed when `work(Sql&)` returns,
     // unless it called rollBack(); rolled back when it throws. Work runs again after a deadlock, a lost race for a
     // unique value, or a connection lost before the commit.
+    // On SQLite those of this process who wait to write are written in one transaction, by one of their threads on its
+    // connection, and all return when it is committed; if anything goes wrong, each is written again in one of its own.
     template <class Work>
     auto write(Work&& work) -> decltype(work(std::declval<Sql&>())) {
+        if (writers_) {
+            std::optional<decltype(work(std::declval<Sql&>()))> out;
+            writeTogether([&](Sql& sql) {
+                out.reset();
+                out.emplace(work(sql));
+            });
+            return std::move(*out);
+        }
         for (int failures = 0;;) {
             try {
                 Transaction transaction(*this);
+                wanted_ = true;
                 auto out = work(*sql_);
-                transaction.end();
+                if (wanted_) transaction.commit();
                 return out;
             } catch (const soci::soci_error& error) {
                 recover(error, ++failures);
@@ -69,20 +82,23 @@ class Database {
     void rollBack() { wanted_ = false; }
 
   private:
+    // Rolled back unless it was committed.
     class Transaction {
       public:
         explicit Transaction(Database&);
         Transaction(const Transaction&) = delete;
         Transaction& operator=(const Transaction&) = delete;
         ~Transaction();
-        void end();
+        void commit();
 
       private:
         Database& database_;
-        std::unique_lock<std::timed_mutex> writers_;
         bool open_ = true;
     };
 
+    void writeTogether(const std::function<void(Sql&)>& run);
+    bool wroteAll(const WriteQueue::Batch&);
+    void writeAlone(WriteQueue::Entry&);
     void connect();  // unless connected
     void disconnect();
     // To be called in the handler: returns when the work may be tried again, else throws a DatabaseFault.
@@ -91,8 +107,8 @@ class Database {
 
     const DatabaseAddress address_;
     const std::chrono::milliseconds wait_;
-    // SQLite: this process's writers to one file queue here; its own waiting is by polling.
-    std::shared_ptr<std::timed_mutex> writers_;
+    // SQLite: this process's writers to one file; its own waiting is by polling.
+    std::shared_ptr<WriteQueue> writers_;
     std::unique_ptr<Sql> sql_;
     std::uint64_t connections_ = 0;
     bool wanted_ = true;       // the transaction is to be committed
