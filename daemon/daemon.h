@@ -244,6 +244,7 @@ class Daemon {
         std::chrono::nanoseconds sentAt{};
         std::optional<std::chrono::nanoseconds> againAt;  // boottime
         std::uint32_t failures = 0;
+        std::uint32_t fruitless = 0;  // news in a row that no new document came of
     } waiting_;
     std::vector<std::pair<std::string, ContactWatcher*>> followers_;              // by rid
     std::map<std::uint32_t, std::vector<std::chrono::nanoseconds>> activations_;  // of each user, in the last minute

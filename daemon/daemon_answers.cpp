@@ -184,7 +184,7 @@ void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now
     }
     if (granted) {
         storedLicenseProblem_.clear();
-        waiting_.failures = 0;
+        waiting_.failures = waiting_.fruitless = 0;
         waiting_.againAt.reset();
         log().info("{}: license {}, {}", word, license->id.value, rights_.entitlements.message);
     } else if (answer.outcome == Outcome::denied) {
@@ -215,7 +215,9 @@ void Daemon::pushed(const Attempt& asked, const OpenedReply& opened, const Now& 
     };
     switch (answer.outcome) {
         case Outcome::granted:
-            pause(waitAfterPush);  // sooner, once the renewal has come through
+            // Sooner, once the renewal has come through. Where it is denied the news stays news, and comes again at
+            // once.
+            pause(std::min<Seconds>(waitAfterPush * (1u << std::min(waiting_.fruitless++, 4u)), waitAfterNo));
             return renewNow();
         case Outcome::conflict:
             pause(waitAfterNo);

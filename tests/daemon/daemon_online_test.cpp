@@ -500,6 +500,22 @@ TEST_F(OnlineTest, PushedChangeIsFetchedAtOnce) {
     EXPECT_EQ(read(asked(Operation::wait), Operation::wait).token, "token2");
 }
 
+// As of a license that ended: that it changed stays true, and a renewal brings no document that knows of it.
+TEST_F(OnlineTest, NewsThatNoDocumentComesOfAreAskedAfterLessAndLess) {
+    activated();
+    settle(Operation::wait, Outcome::granted);
+    for (int i = 0; i < 6 * 60; ++i) {
+        if (!authority.open(Operation::renew).empty()) settle(Operation::renew, Outcome::denied);
+        if (!authority.open(Operation::wait).empty()) settle(Operation::wait, Outcome::granted);
+        wakeAfter(60s);
+    }
+    EXPECT_GT(authority.sent(Operation::renew), 20u) << "it goes on asking";
+    EXPECT_LT(authority.sent(Operation::renew), 40u) << "in six hours";
+    settle(Operation::wait, Outcome::granted);
+    grant(Operation::renew);
+    EXPECT_EQ(authority.open(Operation::wait).size(), 1u) << "once it came through, at once again";
+}
+
 TEST_F(OnlineTest, PushedRevocationIsInForceAtOnceAndObserversAreTold) {
     activated();
     CountingWatcher observer;
