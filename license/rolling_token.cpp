@@ -44,15 +44,16 @@ void requireFresh(std::string_view rid, std::string_view fresh) {
 
 std::string printRollingToken(const KeySecrets& secrets, const RollingToken& token, const LicenseId& license,
                               const DeviceId& device) {
-    const auto random = fromBase64url(token.random);
-    if (token.number == 0 || !random || random->size() != randomBytes)
+    std::array<std::uint8_t, randomBytes> bits{};
+    if (token.number == 0 || !fromBase64url(token.random, bits))
         throw std::invalid_argument("a rolling token without number or random");
+    const std::string_view random(reinterpret_cast<const char*>(bits.data()), bits.size());
     const std::string number = littleEndian(token.number);
     const std::uint8_t keyId = secrets.newestId();
-    const auto mac = secrets.rollingMac(keyId, macFields(license, device, number, *random)).value();
+    const auto mac = secrets.rollingMac(keyId, macFields(license, device, number, random)).value();
     std::string bytes(1, static_cast<char>(keyId));
-    bytes.append(number).append(*random).append(mac.begin(), mac.end());
-    return toBase64url(bytes);
+    bytes.append(number).append(random).append(mac.begin(), mac.end());
+    return toBase64url(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
 }
 
 std::optional<PresentedToken> readRollingToken(const KeySecrets& secrets, std::string_view text,
