@@ -33,13 +33,25 @@ class Workers {
     std::size_t queued() const;
 
   private:
+    // A thread that has nothing to do. Each has a condition of its own: the one that slept last is woken first, its
+    // caches still warm, and one at a time, which wakes the next if there is more to do. A burst of short jobs is then
+    // done by few, without a switch for each.
+    struct Idle {
+        std::condition_variable called;
+        bool awake = false;
+    };
+
     void run(const std::function<std::shared_ptr<Worker>()>& make);
     void started(std::exception_ptr);
     bool next(Job&);
+    bool anything() const { return !jobs_.empty() || !admitted_.empty(); }
+    void wakeOne();  // with mutex_ held
 
     const std::size_t most_;
     mutable std::mutex mutex_;
-    std::condition_variable changed_;
+    std::condition_variable begun_;
+    std::vector<Idle*> idle_;
+    bool waking_ = false;  // one was called and does not run yet
     std::deque<Job> jobs_;
     std::deque<Job> admitted_;
     bool admittedTurn_ = false;  // the two take turns, so that neither starves
