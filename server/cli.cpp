@@ -19,16 +19,25 @@ constexpr auto footer = R"(First steps:
   entitle-server init --dir authority --roots roots     create an authority; take `roots` offline
   entitle-server license new --type pro                 mint a license key
   entitle-server issue --license lic_… --request machine.request --out machine.license
+  entitle-server admin create admin@example.com         and then `serve`
 
-Directory: --dir, else $ENTITLE_SERVER_DIR, else /var/lib/entitle-server for root and
-~/.local/share/entitle-server for everybody else. Secret of license keys: $LICENSE_SECRET_KEY
-(64 hex digits; several, newest first, separated by commas), else the file license-secret there.
+From elsewhere, as an administrator: account, license, device, approval, attempts, audit, keys list
+  entitle-server login --server https://license.example.com admin@example.com
+  entitle-server --server https://license.example.com license generate --account ada@example.com --type pro
 
-Exit codes: 0 done, 1 refused (the words say why), 2 wrong usage, 3 fault (disk, database).)";
+Where: --server, else --dir, else $ENTITLE_SERVER_URL, else the directory $ENTITLE_SERVER_DIR, else
+/var/lib/entitle-server for root and ~/.local/share/entitle-server for everybody else. Token of a server:
+--token-file, else $ENTITLE_SERVER_TOKEN_FILE, else ~/.config/entitle-server/token. Secret of license keys:
+$LICENSE_SECRET_KEY (64 hex digits; several, newest first, separated by commas), else the file license-secret.
 
-void report(std::ostream& out, std::ostream& err, bool json, std::string_view reason, const std::string& message) {
+Exit codes: 0 done, 1 refused (the words say why), 2 wrong usage, 3 fault (disk, database), 4 the server does
+not answer, or says to come again.)";
+
+void report(std::ostream& out, std::ostream& err, bool json, std::string_view reason, const std::string& message,
+            boost::json::object more = {}) {
     if (json) {
-        const boost::json::object error{{"error", reason}, {"message", message}};
+        boost::json::object error{{"error", reason}, {"message", message}};
+        for (auto& member : more) error[member.key()] = std::move(member.value());
         out << boost::json::serialize(error) << '\n';
     } else {
         err << "entitle-server: " << message << '\n';
@@ -65,6 +74,10 @@ std::string Cli::program() const {
         return std::isalnum(c) != 0 || c == '/' || c == '.' || c == '_' || c == '-';
     });
     return "entitle-server --dir " + (plain ? directoryOption : "'" + directoryOption + "'");
+}
+
+AdminAction Cli::action(std::string what, std::string subject) const {
+    return {0, now(), localActor, std::move(what), std::move(subject), {}, {}};
 }
 
 Granted<Authority> Cli::open() const {
@@ -118,6 +131,12 @@ ExitCode runCommandLine(Cli& cli, int argc, const char* const* argv, std::ostrea
     app.set_version_flag("--version", "entitle-server " ENTITLE_VERSION);
     app.set_help_all_flag("--help-all", "The help of every command");
     app.add_option("--dir", cli.directoryOption, "The authority's directory")->type_name("DIR");
+    app.add_option("--server", cli.serverOption, "The server to ask, in place of a directory [$ENTITLE_SERVER_URL]")
+        ->type_name("URL");
+    app.add_option("--token-file", cli.tokenFileOption, "What `login` wrote [$ENTITLE_SERVER_TOKEN_FILE]")
+        ->type_name("FILE");
+    app.add_option("--ca", cli.caOption, "The certificates to trust of that server, in PEM [the system's]")
+        ->type_name("FILE");
     app.add_flag("--json", cli.json, "Answer in JSON, denials included: {\"error\", \"message\"}");
     app.add_option("--wait", cli.waitSeconds, "How long to wait for another process that holds the database")
         ->type_name("SECONDS")
@@ -131,6 +150,10 @@ ExitCode runCommandLine(Cli& cli, int argc, const char* const* argv, std::ostrea
     addAuthorityCommands(app, cli);
     addServeCommand(app, cli);
     addAdminCommands(app, cli);
+    addLoginCommands(app, cli);
+    addAccountCommands(app, cli);
+    addDeviceCommands(app, cli);
+    addRecordCommands(app, cli);
     addDatabaseCommands(app, cli);
     try {
         app.parse(argc, argv);
@@ -146,6 +169,11 @@ ExitCode runCommandLine(Cli& cli, int argc, const char* const* argv, std::ostrea
     try {
         startSodium();
         auto answer = cli.chosen();
+        if (answer && answer->failure) {
+            auto& failure = *answer->failure;
+            report(out, err, cli.json, failure.code, failure.message, std::move(failure.more));
+            return failure.exit;
+        }
         if (answer) return print(out, err, cli.json, std::move(*answer));
         const Denial denial = answer.error();
         report(out, err, cli.json, toString(denial.reason), denial.message);

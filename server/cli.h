@@ -20,13 +20,23 @@
 namespace entitle {
 
 // Exit codes, stable: scripts depend on them.
-enum class ExitCode : int { ok = 0, refused = 1, usage = 2, fault = 3 };
+// `unreachable`: no answer of the server that was asked, or one that says to come again.
+enum class ExitCode : int { ok = 0, refused = 1, usage = 2, fault = 3, unreachable = 4 };
+
+// What a server answered instead of doing what was asked.
+struct Failure {
+    ExitCode exit = ExitCode::refused;
+    std::string code;          // a stable word
+    std::string message;       // for people
+    boost::json::object more;  // status, request_id, retry_after_s
+};
 
 // What a command answers, in both forms; main prints the one that was asked for.
 struct Answer {
     std::string text;                   // for people; ends in '\n'
     boost::json::object json;           // for programs
     std::vector<std::string> warnings;  // to standard error, and as "warnings" in the JSON
+    std::optional<Failure> failure;     // then nothing else counts
 };
 using Command = std::function<Granted<Answer>()>;
 
@@ -38,6 +48,7 @@ struct Cli {
 
     // Set by the options before a command runs.
     std::string directoryOption;
+    std::string serverOption, tokenFileOption, caOption;
     bool json = false;
     int waitSeconds = 10;
     Command chosen;
@@ -45,13 +56,19 @@ struct Cli {
     std::filesystem::path directory() const;  // --dir, ENTITLE_SERVER_DIR, else the default
     std::string program() const;              // what a person types before a command: with --dir if it was given
     Granted<Authority> open() const;
+    // What the command is about to do, for the audit log: server/store.h recordAs().
+    AdminAction action(std::string what, std::string subject) const;
     Granted<LicenseSecrets> licenseSecrets() const;
 };
 
+void addAccountCommands(CLI::App&, Cli&);
 void addAdminCommands(CLI::App&, Cli&);
 void addInitCommand(CLI::App&, Cli&);
 void addAuthorityCommands(CLI::App&, Cli&);
 void addDatabaseCommands(CLI::App&, Cli&);
+void addDeviceCommands(CLI::App&, Cli&);
+void addLoginCommands(CLI::App&, Cli&);
+void addRecordCommands(CLI::App&, Cli&);
 void addLicenseCommands(CLI::App&, Cli&);
 void addIssueCommand(CLI::App&, Cli&);
 void addKeysCommands(CLI::App&, Cli&);

@@ -3,7 +3,7 @@
 
 #include <boost/json/array.hpp>
 
-#include "server/cli.h"
+#include "server/cli_calls.h"
 #include "server/issue.h"
 #include "server/rotation.h"
 
@@ -50,6 +50,10 @@ Answer describe(const Authority& authority, const KeySet& set, Instant now) {
 void addList(CLI::App& keys, Cli& cli) {
     auto* command = keys.add_subcommand("list", "The signing keys of the newest key set; * signs the next document");
     command->callback([&cli] {
+        if (!serverOf(cli).empty()) {
+            cli.chosen = overApi(cli, listKeys);
+            return;
+        }
         cli.chosen = [&cli]() -> Granted<Answer> {
             auto authority = cli.open();
             if (!authority) return authority.error();
@@ -78,11 +82,13 @@ void addRotate(CLI::App& keys, Cli& cli) {
         ->capture_default_str();
     command->callback([&cli, options] {
         cli.chosen = [&cli, options]() -> Granted<Answer> {
+            if (auto here = checkHere(cli, "this"); !here) return here.error();
             const auto roots = rootsDirectory(cli, options->roots);
             if (!roots) return roots.error();
             auto authority = cli.open();
             if (!authority) return authority.error();
             const auto now = cli.now();
+            authority->store().recordAs(cli.action("key-rotate", "signing keys"));
             const auto set = rotateSigningKey(*authority, *roots, std::chrono::days{options->overlapDays}, now);
             if (!set) return set.error();
             Answer answer = describe(*authority, *set, now);
@@ -108,11 +114,13 @@ void addRevoke(CLI::App& keys, Cli& cli) {
     command->add_option("--roots", options->roots, "Where the root keys are [$ENTITLE_SERVER_ROOTS]")->type_name("DIR");
     command->callback([&cli, options] {
         cli.chosen = [&cli, options]() -> Granted<Answer> {
+            if (auto here = checkHere(cli, "this"); !here) return here.error();
             const auto roots = rootsDirectory(cli, options->roots);
             if (!roots) return roots.error();
             auto authority = cli.open();
             if (!authority) return authority.error();
             const auto now = cli.now();
+            authority->store().recordAs(cli.action("key-revoke", options->keyId));
             const auto set = revokeSigningKey(*authority, *roots, options->keyId, now);
             if (!set) return set.error();
             Answer answer = describe(*authority, *set, now);

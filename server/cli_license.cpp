@@ -2,7 +2,8 @@
 
 #include <boost/json/array.hpp>
 
-#include "server/cli.h"
+#include "server/api.h"
+#include "server/cli_licensing.h"
 #include "server/mint.h"
 
 namespace entitle {
@@ -21,20 +22,17 @@ std::string botWords(std::int64_t bots) {
 }
 
 boost::json::object describeRow(const LicenseRow& row) {
-    return {{"id", row.id.value},
-            {"type", row.type},
-            {"plan", row.plan},
-            {"features", boost::json::array(row.features.begin(), row.features.end())},
-            {"max_bots", row.maxBots},
-            {"duration_s", row.duration ? boost::json::value(row.duration->count()) : boost::json::value()},
-            {"ends_at", jsonInstant(row.endsAt)},
-            {"note", row.note},
-            {"created_at", toRfc3339(row.createdAt)},
-            {"seq", row.lastSequence}};
+    auto out = describeLicense(row);  // as the API tells it, and under the names this command always had
+    out["id"] = row.id.value;
+    out["type"] = row.type;
+    out["ends_at"] = jsonInstant(row.endsAt);
+    out["seq"] = row.lastSequence;
+    return out;
 }
 
 boost::json::object describeSeat(const DeviceRow& seat) {
-    return {{"device", seat.device.value},
+    return {{"number", seat.number},
+            {"device", seat.device.value},
             {"host", seat.hostLabel},
             {"taken_at", toRfc3339(seat.takenAt)},
             {"released_at", jsonInstant(seat.releasedAt)}};
@@ -79,10 +77,13 @@ void addNew(CLI::App& group, Cli& cli) {
                     return Denial{DenialReason::usage,
                                   "--expires must be a date as 2027-12-31, or 2027-12-31T12:00:00Z"};
             }
+            if (auto here = checkHere(cli, "`license new`"); !here)
+                return Denial{here.error().reason, here.error().message + "; elsewhere use `license generate`"};
             auto authority = cli.open();
             if (!authority) return authority.error();
             const auto secrets = cli.licenseSecrets();
             if (!secrets) return secrets.error();
+            authority->store().recordAs(cli.action("license-generate", ""));
             const auto minted = mintLicense(authority->store(), *secrets, wish, cli.now());
             if (!minted) return minted.error();
             Answer answer;
@@ -100,14 +101,20 @@ void addNew(CLI::App& group, Cli& cli) {
 void addList(CLI::App& group, Cli& cli) {
     auto* command = group.add_subcommand("list", "Every license, oldest first, and the device that holds it");
     command->callback([&cli] {
+        if (!serverOf(cli).empty()) {
+            cli.chosen = overApi(cli, listLicenses);
+            return;
+        }
         cli.chosen = [&cli]() -> Granted<Answer> {
             auto authority = cli.open();
             if (!authority) return authority.error();
             Answer answer;
             boost::json::array licenses;
             for (const auto& [row, seat] : authority->store().licenses()) {
-                answer.text += row.id.value + "  " + row.type + "  " + botWords(row.maxBots) + " bots  ends " +
-                               endWords(row) + "  " + (seat ? "on " + seatWords(*seat) : std::string("free")) +
+                answer.text += row.id.value + "  " + row.type +
+                               (row.status == LicenseStatus::active ? "" : " " + std::string(toString(row.status))) +
+                               "  " + botWords(row.maxBots) + " bots  ends " + endWords(row) + "  " +
+                               (seat ? "on " + seatWords(*seat) : std::string("free")) +
                                (row.note.empty() ? "" : "  # " + row.note) + "\n";
                 auto item = describeRow(row);
                 item["device"] = seat ? boost::json::value(describeSeat(*seat)) : boost::json::value();
@@ -134,6 +141,11 @@ void addShow(CLI::App& group, Cli& cli) {
     command->add_option("LICENSE", options->license, "The license's id (lic_…), or its key")->required();
     command->add_flag("--key", options->key, "Show the license key: whoever sees it can use it");
     command->callback([&cli, options] {
+        if (!serverOf(cli).empty()) {
+            cli.chosen =
+                overApi(cli, [options](ApiCalls& calls) { return showLicense(calls, options->license, options->key); });
+            return;
+        }
         cli.chosen = [&cli, options]() -> Granted<Answer> {
             auto authority = cli.open();
             if (!authority) return authority.error();
@@ -146,7 +158,8 @@ void addShow(CLI::App& group, Cli& cli) {
             answer.text = "License " + row->id.value + (row->note.empty() ? "" : "  # " + row->note) + "\n" +
                           field("type", row->type + " (plan " + row->plan + ")") +
                           field("bots", botWords(row->maxBots)) + field("features", features) +
-                          field("ends", endWords(*row)) + field("created", toRfc3339(row->createdAt));
+                          field("ends", endWords(*row)) + field("status", std::string(toString(row->status))) +
+                          field("created", toRfc3339(row->createdAt));
             if (options->key) {
                 const auto secrets = cli.licenseSecrets();
                 if (!secrets) return secrets.error();
@@ -201,10 +214,13 @@ void addRelease(CLI::App& group, Cli& cli) {
     command->add_option("--device", options->device, "The device that holds it: see `license show`")->required();
     command->callback([&cli, options] {
         cli.chosen = [&cli, options]() -> Granted<Answer> {
+            if (auto here = checkHere(cli, "`license release`"); !here)
+                return Denial{here.error().reason, here.error().message + "; elsewhere use `device release`"};
             auto authority = cli.open();
             if (!authority) return authority.error();
             const auto row = findLicense(cli, *authority, options->license);
             if (!row) return row.error();
+            authority->store().recordAs(cli.action("device-release", row->id.value));
             const auto seat = authority->store().release(row->id, DeviceId{options->device}, cli.now());
             if (!seat) return seat.error();
             Answer answer;
@@ -222,12 +238,16 @@ void addRelease(CLI::App& group, Cli& cli) {
 }  // namespace
 
 void addLicenseCommands(CLI::App& app, Cli& cli) {
-    auto* group = app.add_subcommand("license", "Licenses: new, list, show, release");
+    auto* group =
+        app.add_subcommand("license",
+                           "Licenses: new, list, show, release; generate, suspend, reinstate, revoke, extend, "
+                           "change");
     group->require_subcommand(1);
     addNew(*group, cli);
     addList(*group, cli);
     addShow(*group, cli);
     addRelease(*group, cli);
+    addLicensingCommands(*group, cli);
 }
 
 }  // namespace entitle
