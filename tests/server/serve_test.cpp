@@ -178,7 +178,10 @@ TEST(ServeConfig, WhatCannotBeMeantIsNamedWithItsLine) {
     EXPECT_THAT(wrong("limits = 1"), HasSubstr("is a section"));
     EXPECT_THAT(wrong("[demo]\nenabled = 1"), HasSubstr("true or false"));
     EXPECT_THAT(wrong("a = "), HasSubstr("f:1: "));
-    EXPECT_THAT(wrong("[\x01]"), HasSubstr("control character"));
+    EXPECT_THAT(wrong("[\x01]"), HasSubstr("f:1: holds a character that is not printable ASCII"));
+    EXPECT_THAT(wrong("# caf\xc3\xa9\ndrain_s\xc2\xa0= 1"), HasSubstr("f:2: holds a character"));
+    EXPECT_THAT(wrong("[a]\nb = \"caf\xc3\xa9\""), HasSubstr("f:2: holds a character"));
+    EXPECT_EQ(wrong("  # caf\xc3\xa9\ndrain_s = 1"), "");
     EXPECT_THAT(wrong(std::string(70'000, '#')), HasSubstr("larger than"));
 }
 
