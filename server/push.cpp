@@ -9,6 +9,7 @@ namespace entitle {
 namespace {
 
 constexpr std::size_t rememberedLicenses = 8'192;
+constexpr std::size_t rememberedEvents = 8'192;
 constexpr auto feedWait = std::chrono::milliseconds(500);  // how long a stop may take
 
 }  // namespace
@@ -41,15 +42,26 @@ void Push::forget(const LicenseId& license, std::uint64_t number) {
 }
 
 void Push::tell(const EventRow& event) {
-    if (event.license.value.empty()) return wakeAll();
+    // That another machine took a seat is no news to those who hold theirs.
+    if (event.what == "activated") return;
     std::vector<Wake> wakes;
     {
         const std::lock_guard lock(mutex_);
+        if (toldBefore_.count(event.number) != 0 || !told_.insert(event.number).second) return;
+        if (told_.size() >= rememberedEvents) {
+            toldBefore_ = std::move(told_);
+            told_.clear();
+        }
         if (changed_.size() >= rememberedLicenses) {
             changedBefore_ = std::move(changed_);
             changed_.clear();
         }
-        changed_[event.license.value] = event.at;
+        if (event.license.value.empty()) {
+            for (const auto& [license, each] : listeners_)
+                for (const auto& [number, wake] : each) wakes.push_back(wake);
+        } else {
+            changed_[event.license.value] = event.at;
+        }
         if (const auto found = listeners_.find(event.license.value); found != listeners_.end())
             for (const auto& [number, wake] : found->second) wakes.push_back(wake);
     }
@@ -61,16 +73,6 @@ std::optional<Instant> Push::changedAt(const LicenseId& license) const {
     for (const auto* generation : {&changed_, &changedBefore_})
         if (const auto found = generation->find(license.value); found != generation->end()) return found->second;
     return std::nullopt;
-}
-
-void Push::wakeAll() {
-    std::vector<Wake> wakes;
-    {
-        const std::lock_guard lock(mutex_);
-        for (const auto& [license, each] : listeners_)
-            for (const auto& [number, wake] : each) wakes.push_back(wake);
-    }
-    for (const auto& wake : wakes) wake.fire();
 }
 
 std::size_t Push::listening() const {

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "server/database_address.h"
 #include "server/http/waiting.h"
@@ -23,10 +24,11 @@ class Push : public std::enable_shared_from_this<Push> {
   public:
     // What keeps `wake` registered; it may go after the Push.
     std::shared_ptr<void> listen(const LicenseId&, const Wake&);
+    // Wakes whoever waits for news of its license, or everybody: an event of no license is a new key set.
+    // Once: an event of this process's own is told with its commit, and comes again by the feed.
     void tell(const EventRow&);
     // When the license last changed, as far as it is remembered here: of the latest thousands.
     std::optional<Instant> changedAt(const LicenseId&) const;
-    void wakeAll();  // what concerns everybody: an event of no license, as a new key set is
     std::size_t listening() const;
 
   private:
@@ -38,6 +40,7 @@ class Push : public std::enable_shared_from_this<Push> {
     std::unordered_map<std::string, std::map<std::uint64_t, Wake>> listeners_;
     std::unordered_map<std::string, Instant> changed_;
     std::unordered_map<std::string, Instant> changedBefore_;  // the generation before: bounds what is remembered
+    std::unordered_set<std::int64_t> told_, toldBefore_;      // numbers of events, likewise
 };
 
 // A thread that hears what other processes on the database did.

@@ -185,8 +185,12 @@ DatabaseAddress PostgresCluster::newDatabase(const std::string& like) {
     return DatabaseAddress::parse("postgresql://entitle@" + encoded + "/" + name).value();
 }
 
-void PostgresCluster::restart(Stop how) {
-    server_->stop(how == Stop::fast ? SIGINT : SIGQUIT);
+void PostgresCluster::stop(Stop how) {
+    // Returns when its last process is gone: they all hold the log's pipe.
+    server_->stop(how == Stop::fast ? SIGINT : how == Stop::immediate ? SIGQUIT : SIGKILL);
+}
+
+void PostgresCluster::start() {
     server_->start();
 }
 

@@ -18,8 +18,14 @@ class PostgresCluster {
     DatabaseAddress newDatabase();                             // empty
     DatabaseAddress newDatabase(const DatabaseAddress& from);  // a copy of one that nobody is connected to
 
-    enum class Stop { fast, immediate };  // as pg_ctl's: connections ended, or as after a crash
-    void restart(Stop);
+    // As pg_ctl's: connections ended, or as after a crash; or its first process killed, as by a want of memory.
+    enum class Stop { fast, immediate, kill };
+    void stop(Stop);
+    void start();
+    void restart(Stop how) {
+        stop(how);
+        start();
+    }
 
   private:
     struct Server;

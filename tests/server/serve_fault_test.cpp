@@ -193,6 +193,28 @@ TEST_P(ServeFault, TheSameRenewalEightTimesAtOnceAdvancesTheTokenOnceAndAccusesN
     EXPECT_EQ(renewed(server, copies[3]), Outcome::granted);
 }
 
+TEST_P(ServeFault, TwoCopiesWithOnePendingRequestAreNoticedByTheSecondRoundAndNobodyIsRevoked) {
+    const RunningServer server(*desk);
+    const auto made = desk->mint();
+    auto device = TestDevice::number(1);
+    settle(server, device, Operation::activate, freshNonce(), made.key.text());
+    // The state directory is copied while a renewal is under way: both copies ask with its rid, and are answered alike.
+    const auto pending = freshNonce();
+    auto copy = device;
+    EXPECT_EQ(settle(server, device, Operation::renew, pending).answer.outcome, Outcome::granted);
+    EXPECT_EQ(settle(server, copy, Operation::renew, pending).answer.outcome, Outcome::granted);
+    EXPECT_EQ(copy.token, device.token);
+    EXPECT_EQ(renewed(server, device), Outcome::granted);
+    EXPECT_EQ(renewed(server, copy), Outcome::conflict);
+    EXPECT_TRUE(desk->store().devices(made.row.id).back().conflictAt);
+    EXPECT_EQ(desk->store().license(made.row.id)->status, LicenseStatus::active);
+    EXPECT_EQ(desk->held(made.row.id), 1);
+    // Neither takes the seat from the other by enrolling anew: two days of quiet must come first, or an administrator.
+    EXPECT_EQ(renewed(server, device), Outcome::granted);
+    EXPECT_EQ(settle(server, copy, Operation::reenrol, freshNonce()).answer.outcome, Outcome::retry);
+    EXPECT_EQ(renewed(server, device), Outcome::granted);
+}
+
 TEST_P(ServeFault, AReplayedRequestGivesNobodyAnythingAndTakesNothingFromItsOwner) {
     const RunningServer server(*desk);
     const auto made = desk->mint();
@@ -253,6 +275,38 @@ TEST_P(ServeFault, BodiesWithoutEndAreRefusedEarlyAndCostNothing) {
 class ServePostgresql : public ServeFault {};
 INSTANTIATE_TEST_SUITE_P(Alone, ServePostgresql, ::testing::Values(Dialect::postgresql), dialectName);
 
+TEST_P(ServePostgresql, AwayIsSaidByEveryAnswerAndBackIsNoticedByWhoeverWaits) {
+    RunningServer server(*desk);
+    const auto made = desk->mint();
+    auto device = TestDevice::number(1);
+    settle(server, device, Operation::activate, freshNonce(), made.key.text());
+    Client waiter(server.port());
+    const auto rid = freshNonce();
+    ASSERT_TRUE(waiter.send(wire(device, Operation::wait, rid)));
+    ASSERT_TRUE(eventually([&] { return server.waiting() == 1; }));
+
+    cluster->stop(PostgresCluster::Stop::immediate);
+    EXPECT_EQ(server.get("/healthz").status, 200) << "the process is well";
+    const auto ready = server.get("/readyz");
+    EXPECT_EQ(ready.status, 503) << "and should be sent nobody";
+    EXPECT_EQ(ready.code(), "database-unavailable");
+    const auto unsaid = server.ask(device, Operation::renew, freshNonce()).value();
+    EXPECT_EQ(unsaid.status, 503) << "unsigned: to the device it is unreachable, and nothing ends";
+    EXPECT_EQ(unsaid.header("retry-after"), "5");
+    EXPECT_TRUE(server.waitLog("news of other processes are not heard"));
+    EXPECT_EQ(server.log().find("postgresql://entitle:"), std::string::npos);
+    cluster->start();
+
+    EXPECT_EQ(server.get("/readyz").status, 200);
+    ASSERT_TRUE(desk->store().changeLicense(made.row.id, realNow(), [](LicenseRow row) -> Granted<LicenseRow> {
+        row.status = LicenseStatus::suspended;
+        return row;
+    }));
+    const auto heard = waiter.receive();
+    ASSERT_EQ(heard.status, 200) << heard.body;
+    EXPECT_EQ(device.take(Operation::wait, rid, heard.body, desk->pinned()).answer.ended, SignedEnd::suspended);
+}
+
 // ENTITLE_TEST_RESTARTS: more of them.
 TEST_P(ServePostgresql, RestartedUnderLoadLosesNoAcceptedActivationAndDoublesNone) {
     constexpr int threads = 4, limit = 100;
@@ -306,7 +360,7 @@ TEST_P(ServePostgresql, RestartedUnderLoadLosesNoAcceptedActivationAndDoublesNon
             const std::lock_guard lock(mutex);
             away = true;
         }
-        cluster->restart(PostgresCluster::Stop::immediate);
+        cluster->restart(round % 2 == 0 ? PostgresCluster::Stop::immediate : PostgresCluster::Stop::kill);
         {
             const std::lock_guard lock(mutex);
             away = false;

@@ -235,6 +235,24 @@ TEST_F(ServerApi, AWaitThatNothingInterruptsSaysSo) {
     EXPECT_EQ(nothing.answer.code, exchange_code::noNews);
 }
 
+TEST_F(ServerApi, AnEventIsNewsOnceAndATakenSeatIsNone) {
+    Device device;
+    exchange(device, Operation::activate, text(generate(adminToken(), user("a@example.com")), "license_key"));
+    const auto events = worker->store.events(0, 10);
+    ASSERT_EQ(events.size(), 1u);
+    ASSERT_EQ(events[0].what, "activated");
+    const Wake first, second;
+    const auto one = service.push()->listen(device.license, first);
+    service.push()->tell(events[0]);
+    EXPECT_FALSE(first.fired()) << "its own seat, as the feed of another server tells of it";
+    const EventRow changed{events[0].number + 1, device.license, "changed", now};
+    service.push()->tell(changed);
+    EXPECT_TRUE(first.fired());
+    const auto two = service.push()->listen(device.license, second);
+    service.push()->tell(changed);
+    EXPECT_FALSE(second.fired()) << "told with its commit, and again by the feed";
+}
+
 TEST_F(ServerApi, ANewKeySetReachesWhoeverWaitsAtOnce) {
     Device device;
     exchange(device, Operation::activate, text(generate(adminToken(), user("a@example.com")), "license_key"));
