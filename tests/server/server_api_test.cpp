@@ -360,6 +360,61 @@ TEST_F(ServerApi, OtherHardwareWaitsForAnAdminWhoApproves) {
     EXPECT_EQ(renew().answer.outcome, Outcome::granted);
 }
 
+TEST_F(ServerApi, AUserSeesWhatWaitsOfTheOwnLicensesOnly) {
+    const auto made = json(generate(adminToken(), user("a@example.com")));
+    user("b@example.com");
+    ExchangeQuery query;
+    query.license = LicenseId{std::string(made.at("license_id").as_string())};
+    query.device = DeviceId{"device"};
+    query.now = now;
+    ASSERT_TRUE(worker->store.exchange(query, [](const ExchangeFacts&) -> Granted<Exchange> {
+        Exchange out;
+        out.askApproval = "hardware-changed";
+        return out;
+    }));
+    const auto mine = json(ask("GET", "/v1/approvals", "", logIn("a@example.com"))).at("approvals").as_array();
+    ASSERT_EQ(mine.size(), 1u);
+    EXPECT_EQ(mine[0].at("state"), "waiting");
+    EXPECT_FALSE(mine[0].as_object().contains("decided_by")) << "who decides is the administrators' own affair";
+    const auto other = logIn("b@example.com");
+    EXPECT_TRUE(json(ask("GET", "/v1/approvals?state=all", "", other)).at("approvals").as_array().empty());
+    EXPECT_EQ(ask("GET", "/v1/approvals?state=perhaps", "", other).code, "invalid-field");
+    EXPECT_EQ(ask("GET", "/v1/admin/audit", "", other).status, 403);
+    EXPECT_EQ(ask("POST", "/v1/admin/accounts/acc_x/promote", "", other).status, 403);
+}
+
+TEST_F(ServerApi, TheAuditLogIsReadInPagesAndARefusalIsNotInIt) {
+    const auto admin = adminToken();
+    const auto account = user("a@example.com");
+    for (int i = 0; i < 3; ++i) generate(admin, account);
+    EXPECT_EQ(generate(admin, account, "gold").status, 422);
+    EXPECT_EQ(ask("GET", "/v1/admin/licenses", "", admin).status, 200);
+    const auto first = json(ask("GET", "/v1/admin/audit?limit=2", "", admin));
+    ASSERT_EQ(first.at("actions").as_array().size(), 2u);
+    const auto next = boost::json::serialize(first.at("next"));
+    const auto rest = json(ask("GET", "/v1/admin/audit?limit=2&after=" + next, "", admin));
+    ASSERT_EQ(rest.at("actions").as_array().size(), 1u);
+    EXPECT_TRUE(rest.at("next").is_null());
+    const auto& oldest = rest.at("actions").at(0);
+    EXPECT_EQ(oldest.at("number"), 1);
+    EXPECT_EQ(oldest.at("action"), "license-generate");
+    EXPECT_EQ(oldest.at("actor_email"), "admin@example.com");
+    EXPECT_TRUE(oldest.at("subject").as_string().starts_with("lic_"));
+}
+
+TEST_F(ServerApi, EveryDenialHasACodeOfTheList) {
+    for (int i = 0; i <= static_cast<int>(DenialReason::nothingDecided); ++i) {
+        const auto told = problemOf({static_cast<DenialReason>(i), "words"});
+        EXPECT_TRUE(ProblemCode::find(told.code)) << told.code;
+        EXPECT_GE(told.status, 400);
+    }
+    EXPECT_FALSE(ProblemCode::find("no-such-code"));
+    EXPECT_EQ(openApiCodeDifferences(
+                  R"({"components":{"schemas":{"Problem":{"properties":{"code":{"enum":["never-told"]}}}}}})")
+                  .size(),
+              problemCodes.size() + 1);
+}
+
 TEST_F(ServerApi, WhatNobodySignedIsNoQuestion) {
     EXPECT_EQ(ask("POST", "/v1/device/renew", "v4.public.AAAA.BBBB").code, "bad-envelope");
     Device device;

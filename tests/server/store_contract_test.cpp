@@ -275,6 +275,66 @@ TEST_P(StoreTest, ApprovalIsAskedOnceDecidedOnceAndUsedOnce) {
     EXPECT_TRUE(store().approvals(ApprovalState::waiting, 0, 10).empty());
 }
 
+TEST_P(StoreTest, ActionOfAnAdministratorIsWrittenWithWhatItDidAndNotWithoutIt) {
+    const auto id = sell();
+    const auto as = [&](const std::string& what, const std::string& subject = "") {
+        store().recordAs(AdminAction{0, noon, "acc_root", what, subject, "{}", "request"});
+    };
+    as("refused", "lic_nothing");
+    EXPECT_FALSE(store().release(id, deviceNumber(1), noon));
+    as("forgotten");
+    store().recordAs(std::nullopt);
+    as("revoked", id.value);
+    ASSERT_TRUE(store().changeLicense(id, noon, [](LicenseRow row) -> Granted<LicenseRow> {
+        row.status = LicenseStatus::revoked;
+        return row;
+    }));
+    as("changed");  // without a subject it is the license of the write
+    ASSERT_TRUE(store().changeLicense(id, noon, [](const LicenseRow& row) -> Granted<LicenseRow> { return row; }));
+    ASSERT_TRUE(store().changeLicense(id, noon, [](const LicenseRow& row) -> Granted<LicenseRow> { return row; }));
+    as("seen", "x");
+    store().recordNow();
+    const auto all = store().actions(0, 10);
+    ASSERT_EQ(all.size(), 3u);
+    EXPECT_EQ(all[0], (AdminAction{3, noon, "acc_root", "seen", "x", "{}", "request"}));
+    EXPECT_EQ(all[1].subject, id.value);
+    EXPECT_EQ(all[2].action, "revoked");
+    EXPECT_EQ(store().actions(3, 1).front().number, 2) << "pages go back in time";
+    EXPECT_TRUE(store().actions(1, 10).empty());
+}
+
+TEST_P(StoreTest, LastAdministratorStaysOneWhoeverAsksAtOnce) {
+    const auto a = account("a@example.com"), b = account("b@example.com");
+    ASSERT_TRUE(store().setAdmin(a, true));
+    EXPECT_EQ(store().setAdmin(a, false).error().reason, DenialReason::lastAdmin);
+    ASSERT_TRUE(store().setAdmin(b, true));
+    const auto codes = testing::inProcesses(2, [&](int number) {
+        auto mine = another();
+        return mine.setAdmin(number == 0 ? a : b, false) ? 1 : 0;
+    });
+    EXPECT_EQ(codes[0] + codes[1], 1) << "one of them was the last";
+    EXPECT_EQ(store().setAdmin(AccountId{"acc_nobody"}, false).error().reason, DenialReason::unknownAccount);
+    EXPECT_EQ(store().revokeTokens(AccountId{"acc_nobody"}).error().reason, DenialReason::unknownAccount);
+}
+
+TEST_P(StoreTest, ApprovalsOfAnAccountAreThoseOfItsLicenses) {
+    const auto owner = account("a@example.com"), other = account("b@example.com");
+    const auto id = sell([&](LicenseRow& row) { row.account = owner; });
+    ExchangeQuery query;
+    query.license = id;
+    query.device = deviceNumber(1);
+    query.now = noon;
+    ASSERT_TRUE(store().exchange(query, [](const ExchangeFacts&) -> Granted<Exchange> {
+        Exchange out;
+        out.askApproval = "hardware-changed";
+        return out;
+    }));
+    ASSERT_EQ(store().approvalsOf(owner, ApprovalState::waiting).size(), 1u);
+    EXPECT_EQ(store().approvalsOf(owner, std::nullopt).front().license, id);
+    EXPECT_TRUE(store().approvalsOf(owner, ApprovalState::denied).empty());
+    EXPECT_TRUE(store().approvalsOf(other, std::nullopt).empty());
+}
+
 TEST_P(StoreTest, AttemptsOfEveryLicenseAndOfNoneAreShownNewestFirst) {
     const auto id = sell();
     ASSERT_TRUE(activate(store(), id, deviceNumber(1), noon));
