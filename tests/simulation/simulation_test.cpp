@@ -1,0 +1,96 @@
+// Months of several machines against the real authority, in seconds. ENTITLE_SIMULATION_SEED=n plays one history again,
+// exactly; ENTITLE_SIMULATION_RUNS=n plays so many new ones; ENTITLE_SIMULATION_DAYS=n longer ones;
+// ENTITLE_SIMULATION_ALOUD=1 tells every event.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "tests/simulation/world.h"
+
+namespace entitle::simulation {
+namespace {
+
+constexpr int histories = 3;  // of a run without wishes
+
+std::uint64_t numberIn(const char* variable, std::uint64_t otherwise) {
+    const char* given = std::getenv(variable);
+    return given ? std::strtoull(given, nullptr, 10) : otherwise;
+}
+
+TEST(Simulation, NoHistoryBreaksAPromise) {
+    const bool one = std::getenv("ENTITLE_SIMULATION_SEED") != nullptr;
+    const bool campaign = std::getenv("ENTITLE_SIMULATION_RUNS") != nullptr;
+    const std::uint64_t first = one ? numberIn("ENTITLE_SIMULATION_SEED", 1) : campaign ? std::random_device{}() : 1;
+    const std::uint64_t runs = one ? 1 : numberIn("ENTITLE_SIMULATION_RUNS", histories);
+    const auto begun = std::chrono::steady_clock::now();
+    double days = 0;
+    Rules::Tally sum;
+    for (std::uint64_t seed = first; seed < first + runs; ++seed) {
+        World world({seed, static_cast<int>(numberIn("ENTITLE_SIMULATION_DAYS", 20)), true, Defect::none});
+        world.run();
+        days += world.machineDays();
+        const auto& tally = world.tally();
+        sum.granted += tally.granted;
+        sum.conflicts += tally.conflicts;
+        sum.noes += tally.noes;
+        sum.restarts += tally.restarts;
+        sum.steps += tally.steps;
+        sum.denials += tally.denials;
+        sum.copiesNoticed += tally.copiesNoticed;
+        ASSERT_FALSE(world.stage().failure()) << world.stage().report();
+    }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+    std::printf(
+        "seeds %llu to %llu: %.0f machine days in %.1f s; %llu steps, %llu documents, %llu restarts, %llu noes heard, "
+        "%llu copies noticed\n",
+        static_cast<unsigned long long>(first), static_cast<unsigned long long>(first + runs - 1), days, took.count(),
+        static_cast<unsigned long long>(sum.steps), static_cast<unsigned long long>(sum.granted),
+        static_cast<unsigned long long>(sum.restarts), static_cast<unsigned long long>(sum.noes),
+        static_cast<unsigned long long>(sum.copiesNoticed));
+    if (one || campaign) return;
+    EXPECT_GT(days, 350) << "a simulation in which little happens proves little";
+    EXPECT_GT(sum.granted, 80u);
+    EXPECT_GT(sum.noes, 10u);
+}
+
+TEST(Simulation, OneSeedIsOneHistory) {
+    std::uint64_t digests[2];
+    for (auto& digest : digests) {
+        World world({77, 3, true, Defect::none});
+        world.run();
+        digest = world.stage().digest();
+    }
+    EXPECT_EQ(digests[0], digests[1]);
+}
+
+// A rule that cannot fail proves nothing: each is shown a defect that it must notice.
+std::string reportOf(Defect defect) {
+    World world({7, 20, false, defect});
+    world.run();
+    return world.stage().report();
+}
+
+TEST(SimulationsRules, NoticeAnAuthorityThatLosesCountOfSeats) {
+    EXPECT_NE(reportOf(Defect::seatsUncounted).find("seats taken"), std::string::npos);
+}
+
+TEST(SimulationsRules, NoticeAnAuthorityThatForgetsARevocation) {
+    EXPECT_NE(reportOf(Defect::revocationsUndone).find("was revoked, and is not any more"), std::string::npos);
+}
+
+TEST(SimulationsRules, NoticeAClockThatNobodyToldThemOf) {
+    const auto report = reportOf(Defect::clockHidden);
+    EXPECT_TRUE(report.find("before its deadline") != std::string::npos ||
+                report.find("past the promise") != std::string::npos)
+        << report;
+}
+
+TEST(SimulationsRules, NoticeALicenseThatIsGoneAfterARestart) {
+    EXPECT_NE(reportOf(Defect::edited).find("another license after a restart"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace entitle::simulation
