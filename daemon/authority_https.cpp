@@ -271,6 +271,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
             std::string words = printableFrom(transfer.words.data(), maxWords);
             if (words.empty()) words = curl_->easyError(code);
             if (code == CURLE_PEER_FAILED_VERIFICATION) words.insert(0, "the certificate is not believed: ");
+            if (code == CURLE_SSL_CONNECT_ERROR) words.insert(0, "no TLS connection comes about: ");
             return fail(faultOf(code), std::move(words));
         }
         long status = 0;

@@ -39,10 +39,7 @@ void makeDirectory(const std::string& path) {
 Machine::Machine(char seed) : directory_(freshDirectory()) {
     for (const char* part : {"/etc", "/state", "/run", "/run-admin"}) makeDirectory(directory_ + part);
     changeHardware(seed);
-    write(configFile(), "state_dir = \"" + stateDirectory() + "\"\nruntime_dir = \"" + directory_ +
-                            "/run\"\n[query]\npath = \"" + querySocket() + "\"\n[admin]\npath = \"" + directory_ +
-                            "/run-admin/admin.sock\"\n[development]\nroots = \"" + rootsFile() +
-                            "\"\nhardware_root = \"" + directory_ + "/hardware\"\n");
+    configure("");
 
     ticks_ = Descriptor(::open(pipe("ticks").c_str(), O_RDWR | O_CLOEXEC));
     notifications_ = Descriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -53,6 +50,13 @@ Machine::Machine(char seed) : directory_(freshDirectory()) {
     if (::bind(notifications_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         throw std::runtime_error("cannot bind " + path);
     }
+}
+
+void Machine::configure(const std::string& more) const {
+    write(configFile(), "state_dir = \"" + stateDirectory() + "\"\nruntime_dir = \"" + directory_ +
+                            "/run\"\n[query]\npath = \"" + querySocket() + "\"\n[admin]\npath = \"" + directory_ +
+                            "/run-admin/admin.sock\"\n[development]\nroots = \"" + rootsFile() +
+                            "\"\nhardware_root = \"" + directory_ + "/hardware\"\n" + more);
 }
 
 Machine::~Machine() {
@@ -82,6 +86,7 @@ void Machine::changeHardware(char seed) const {
 Process Machine::launch() {
     auto added = environment();
     added["NOTIFY_SOCKET"] = directory_ + "/notify";
+    for (const auto& [name, value] : daemonEnvironment) added[name] = value;
     return Process({ENTITLE_DAEMON, "--config", configFile()}, added, logFile());
 }
 

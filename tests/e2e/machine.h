@@ -18,6 +18,8 @@ class Machine {
     ~Machine();
 
     const std::string& directory() const { return directory_; }
+    void configure(const std::string& more) const;  // writes the configuration anew, with this at its end
+    Environment daemonEnvironment;                  // added to the daemon's from the next start on
     std::string stateDirectory() const { return directory_ + "/state"; }
     std::string querySocket() const { return directory_ + "/run/entitled.sock"; }
     std::string rootsFile() const { return directory_ + "/roots"; }
@@ -36,7 +38,7 @@ class Machine {
     std::optional<int> stopDaemon();  // SIGTERM: the exit code
 
     Output ctl(std::vector<std::string> arguments, Environment more = {}) const;  // entitlectl, to its end
-    Process startCtl(std::vector<std::string> arguments) const;
+    Process startCtl(std::vector<std::string> arguments) const;                   // its errors go to ctl.log
     Process startBot(const std::string& name) const;  // client/examples/bot; works until it is killed
     std::string pipe(const std::string& name) const;  // a named pipe in the directory, made when first asked for
     void changeHardware(char seed) const;
