@@ -83,7 +83,7 @@ void DaemonProcess::writeConfiguration() const {
          << "[query]\npath = \"" << socket() << "\"\n"
          << "[admin]\npath = \"" << (directory_ / "run-admin/admin.sock").string() << "\"\ngroup = \"\"\n"
          << "[log]\nlevel = \"warning\"\n"
-         << "[limits]\nconnections_per_user = 16384\n"
+         << "[limits]\nconnections_per_user = 16384\nactivations_per_minute = 1000\n"
          << "[development]\nhardware_root = \"" << (directory_ / "hardware").string() << "\"\n";
     if (!roots_.empty()) file << "roots = \"" << roots_.string() << "\"\n";
     if (!url_.empty()) file << "[authority]\nurl = \"" << url_ << "\"\n";
