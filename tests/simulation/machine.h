@@ -70,7 +70,7 @@ class Machine final : private Clock {
     void connect(Authority& authority) { authority_ = &authority; }
     void boot();
     void powerOff();
-    void sleep() { power_ = Power::asleep; }
+    void suspend() { power_ = Power::asleep; }
     void resume();
     Power power() const { return power_; }
     bool runs() const { return power_ == Power::on && daemon_; }

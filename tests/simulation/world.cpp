@@ -144,7 +144,7 @@ void World::befall(Machine& machine, std::size_t contract) {
     lot.add(10, [&] {
         const Seconds asleep = chance.span(1min, 4 * aDay);
         tell("sleeps for " + describeDuration(asleep));
-        machine.sleep();
+        machine.suspend();
         later(asleep, [&machine] {
             if (machine.power() == Machine::Power::asleep) machine.resume();
         });
