@@ -76,9 +76,10 @@ struct Stat {
     std::string name;
     pid_t parent = 0;
     double cpu = 0;
+    double ended = 0;  // of its children that have ended
 };
 
-// Source: proc(5), /proc/pid/stat; fields 4, 14 and 15. The name may hold anything, so its end is looked for from
+// Source: proc(5), /proc/pid/stat; fields 4 and 14 to 17. The name may hold anything, so its end is looked for from
 // behind.
 std::optional<Stat> statOf(const std::filesystem::path& process) {
     std::ifstream file(process / "stat");
@@ -91,9 +92,11 @@ std::optional<Stat> statOf(const std::filesystem::path& process) {
     std::string state, skipped;
     rest >> state >> out.parent;
     for (int field = 5; field < 14; ++field) rest >> skipped;
-    double user = 0, system = 0;
-    rest >> user >> system;
-    out.cpu = (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    double user = 0, system = 0, endedUser = 0, endedSystem = 0;
+    rest >> user >> system >> endedUser >> endedSystem;
+    const auto tick = static_cast<double>(::sysconf(_SC_CLK_TCK));
+    out.cpu = (user + system) / tick;
+    out.ended = (endedUser + endedSystem) / tick;
     return out;
 }
 
@@ -127,7 +130,7 @@ double cpuSecondsBelow(pid_t root, const std::string& name) {
         for (pid_t up = pid; up > 1;) {
             const auto found = all.find(up);
             if (found == all.end()) break;
-            if (up == root) sum += stat.cpu;
+            if (up == root) sum += stat.cpu + stat.ended;
             up = found->second.parent;
         }
     }
