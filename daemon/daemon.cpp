@@ -102,6 +102,9 @@ void Daemon::retire() {
     note("stopped", json({{"slots", slots_.ledger().size()}}), now);
     if (saveAgainAt_) (void)seams_.store.save(record_);
     correspondence_.connect(nullptr);
+    // Whoever still waits may outlive us, and must not take leave of what is gone.
+    for (const auto& follower : std::exchange(followers_, {}))
+        follower.second->contactEnded({ContactEnd::Outcome::pending, {}, {0, "The daemon is stopping.", now.wall}});
     (void)seams_.audit.sync();
 }
 

@@ -18,7 +18,10 @@ class Follower final : public ContactWatcher, kj::TaskSet::ErrorHandler {
     Follower(std::shared_ptr<Session> session, std::optional<wire::ContactProgress::Client> progress,
              kj::Own<kj::PromiseFulfiller<ContactEnd>> end)
         : session_(std::move(session)), progress_(std::move(progress)), end_(kj::mv(end)), calls_(*this) {}
-    ~Follower() { session_->daemon().unfollow(*this); }
+    ~Follower() {
+        // The call may be dropped with the event loop, after the daemon: which has told us its end then.
+        if (!ended_) session_->daemon().unfollow(*this);
+    }
 
     void contactNews(const ContactNews& news) override {
         if (!progress_ || inFlight_) return;
@@ -28,7 +31,10 @@ class Follower final : public ContactWatcher, kj::TaskSet::ErrorHandler {
         calls_.add(
             request.send().then([this](capnp::Response<wire::ContactProgress::TriedResults>&&) { inFlight_ = false; }));
     }
-    void contactEnded(const ContactEnd& end) override { end_->fulfill(ContactEnd(end)); }
+    void contactEnded(const ContactEnd& end) override {
+        ended_ = true;
+        end_->fulfill(ContactEnd(end));
+    }
 
   private:
     void taskFailed(kj::Exception&&) override {}  // it is not called again
@@ -36,7 +42,7 @@ class Follower final : public ContactWatcher, kj::TaskSet::ErrorHandler {
     std::shared_ptr<Session> session_;
     std::optional<wire::ContactProgress::Client> progress_;
     kj::Own<kj::PromiseFulfiller<ContactEnd>> end_;
-    bool inFlight_ = false;
+    bool inFlight_ = false, ended_ = false;
     kj::TaskSet calls_;  // last: a dying call must not see the rest gone
 };
 

@@ -85,6 +85,18 @@ TEST_F(Killed, RenewalOnItsWayAndGrantedAndNotHeardOf) {
     }
 }
 
+// It crashed on its way out: what waited for the answer outlived the daemon it took leave of.
+TEST_F(Killed, AskedToStopWhileAPersonWaitsItEndsInOrder) {
+    proxy->plan(activatePath, {Kind::holdAnswer, 0, ""});
+    auto typed = machine.startCtl({"activate", license.key});
+    ASSERT_TRUE(proxy->waitAnswered(activatePath, 1));
+    EXPECT_EQ(machine.stopDaemon(), 0) << machine.log();
+    EXPECT_NE(typed.wait(), 0);
+    proxy->release();
+    machine.start();
+    becomesActive();
+}
+
 // --- within the daemon
 // ------------------------------------------------------------------------------------------------
 
