@@ -7,6 +7,8 @@ set(ENTITLE_SANITIZE "" CACHE STRING "Sanitizers for every target: empty, 'addre
 set(ENTITLE_ROOTS "" CACHE STRING
     "Trust anchor compiled in: '<authority id> k4.public.… k4.public.…'. Empty: a development build, see SECURITY.md")
 
+set(ENTITLE_UNIT_DIR lib/systemd/system CACHE PATH "Where systemd's units go: below the prefix, or absolute")
+
 # An interface target that carries our flags, so that nothing of a dependency is compiled with them.
 add_library(entitle_flags INTERFACE)
 target_compile_options(entitle_flags INTERFACE -Wall -Wextra -Wpedantic)
