@@ -112,6 +112,11 @@ Granted<void> serve(const ServeWish& wish, const Environment& environment, const
         if (files > 2 * otherFiles) config->http.connections = files - otherFiles;
     }
 
+    // SQLite's writers share a commit: the more of them, the fewer commits. PostgreSQL has a process for each.
+    constexpr int workersOnSqlite = 8, workersOnPostgresql = 4;
+    const bool sqlite = authority->database().dialect() == Dialect::sqlite;
+    config->http.databaseWorkers = config->databaseWorkers.value_or(sqlite ? workersOnSqlite : workersOnPostgresql);
+
     HttpMetrics metrics;
     std::unique_ptr<HttpServer> server;
     Service service(*authority, std::move(*secrets), *config, clock, metrics,

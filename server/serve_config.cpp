@@ -75,9 +75,10 @@ void readRates(TomlSection section, RateLimits& rates) {
     section.complainOfUnknown();
 }
 
-void readWorkers(TomlSection section, HttpOptions& http) {
+void readWorkers(TomlSection section, ServeConfig& config) {
+    auto& http = config.http;
     section.number("network_threads", http.networkThreads, 1, 64);
-    section.number("database", http.databaseWorkers, 1, 256);
+    section.number("database", config.databaseWorkers, 1, 256);
     section.number("database_queue", http.databaseQueue, 1, 1'000'000);
     section.number("password", http.passwordWorkers, 1, 64);
     section.number("password_queue", http.passwordQueue, 1, 100'000);
@@ -154,7 +155,7 @@ ServeConfigResult parseServeConfig(std::string_view text, std::string_view file)
     tls.complainOfUnknown();
     readLimits(section("limits"), config.http);
     readRates(section("rates"), config.http.rates);
-    readWorkers(section("workers"), config.http);
+    readWorkers(section("workers"), config);
     auto log = section("log");
     log.text("level", [&](const std::string& word) -> std::string {
         const auto level = parseLogLevel(word);

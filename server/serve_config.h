@@ -22,8 +22,9 @@ inline constexpr std::size_t maxServeConfigBytes = 64 * 1024;
 
 struct ServeConfig {
     HttpOptions http;  // listen, behind_proxy, trusted_proxies, [limits], [rates], [workers]; `tls` is read from:
-    std::string certificateFile;  // [tls] certificate
-    std::string keyFile;          // [tls] key
+    std::string certificateFile;         // [tls] certificate
+    std::string keyFile;                 // [tls] key
+    std::optional<int> databaseWorkers;  // [workers] database; none: what suits the storage
 
     std::chrono::seconds drain{20};  // drain_s: how long requests at work may take after SIGTERM
     LogLevel logLevel = LogLevel::info;

@@ -102,7 +102,7 @@ max_bots = 17
     EXPECT_EQ(http.rates.wrongSecrets.burst, 12u);
     EXPECT_TRUE(http.rates.exempt.contains(IpAddress::parse("192.0.2.1").value()));
     EXPECT_EQ(http.networkThreads, 2);
-    EXPECT_EQ(http.databaseWorkers, 13);
+    EXPECT_EQ(config.databaseWorkers, 13);
     EXPECT_EQ(http.databaseQueue, 14u);
     EXPECT_EQ(http.passwordWorkers, 15);
     EXPECT_EQ(http.passwordQueue, 16u);
@@ -131,8 +131,8 @@ std::string told(const ServeConfig& config) {
         << http.requestsPerConnection << ' ' << http.headBytes << ' ' << http.handshakeTime.count() << ' '
         << http.idleTime.count() << ' ' << http.headTime.count() << ' ' << http.bodyTime.count() << ' '
         << http.writeTime.count() << ' ' << http.rates.general.burst << ' ' << http.rates.account.burst << ' '
-        << http.rates.wrongSecrets.burst << ' ' << http.networkThreads << ' ' << http.databaseWorkers << ' '
-        << http.databaseQueue << ' ' << http.passwordWorkers << ' ' << http.passwordQueue << ' '
+        << http.rates.wrongSecrets.burst << ' ' << http.networkThreads << ' ' << config.databaseWorkers.value_or(8)
+        << ' ' << http.databaseQueue << ' ' << http.passwordWorkers << ' ' << http.passwordQueue << ' '
         << static_cast<int>(config.logLevel) << ' ' << config.logRequests << ' '
         << config.metricsFrom.contains(IpAddress::parse("127.0.0.1").value()) << ' '
         << config.metricsFrom.contains(IpAddress::parse("::1").value()) << ' ' << config.demo.enabled << ' '
