@@ -6,9 +6,12 @@
 #   build   to build and run everything                    (the default)
 #   test    for the tests and benchmarks, beside `build`
 #   heavy   for the clang, fuzzing, valgrind and format stages of packaging/test.sh
+#   package to build the Debian packages: packaging/deb/build.sh
 #
 #   --print    only print the packages of the groups
 #   --missing  only print those not installed; exit 1 if there are any
+#
+# ENTITLE_RELEASE names another Debian release for --print, for example trixie.
 set -euo pipefail
 
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
@@ -19,7 +22,7 @@ for argument in "$@"; do
   case $argument in
     --print) mode=print ;;
     --missing) mode=missing ;;
-    build | test | heavy) groups+=("$argument") ;;
+    build | test | heavy | package) groups+=("$argument") ;;
     -h | --help) usage; exit 0 ;;
     *) echo "dependencies.sh: unknown argument '$argument'" >&2; usage >&2; exit 2 ;;
   esac
@@ -27,7 +30,7 @@ done
 [ ${#groups[@]} -gt 0 ] || groups=(build)
 
 os_field() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "${ENTITLE_OS_RELEASE:-/etc/os-release}"; }
-release=$(os_field VERSION_CODENAME)
+release=${ENTITLE_RELEASE:-$(os_field VERSION_CODENAME)}
 
 build_packages() {
   echo g++ cmake ninja-build pkg-config capnproto libcapnp-dev libsodium-dev libspdlog-dev libfmt-dev libsystemd-dev \
@@ -38,7 +41,8 @@ build_packages() {
     *) echo libboost-dev libboost-json-dev ;;
   esac
 }
-test_packages() { echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev git postgresql; }
+test_packages() { echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev git postgresql man-db mandoc zsh fish; }
+package_packages() { echo debhelper lintian mmdebstrap; }
 heavy_packages() {
   echo clang clang-format clang-tidy valgrind ccache
   # libFuzzer and clang's sanitizers, in the version that `clang` stands for.

@@ -50,7 +50,9 @@ if(ENTITLE_STATIC_LIBSTDCXX)
 endif()
 if(NOT ENTITLE_SANITIZE AND CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_options(-fstack-protector-strong -fstack-clash-protection)
-  add_compile_definitions($<$<NOT:$<BOOL:${ENTITLE_FUZZ}>>:_FORTIFY_SOURCE=2>)
+  if(NOT ENTITLE_FUZZ AND NOT CMAKE_CXX_FLAGS MATCHES "_FORTIFY_SOURCE")  # a distribution's flags may bring it
+    add_compile_definitions(_FORTIFY_SOURCE=2)
+  endif()
   add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:--as-needed)
   # What a program does not use stays out of its memory: a fifth of the daemon's.
   add_compile_options(-ffunction-sections -fdata-sections)
