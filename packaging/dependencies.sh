@@ -34,7 +34,7 @@ release=${ENTITLE_RELEASE:-$(os_field VERSION_CODENAME)}
 
 build_packages() {
   echo g++ cmake ninja-build pkg-config capnproto libcapnp-dev libsodium-dev libspdlog-dev libfmt-dev libsystemd-dev \
-    libtomlplusplus-dev libcli11-dev libsoci-dev libsqlite3-dev libpq-dev prometheus-cpp-dev libcurl4-openssl-dev libssl-dev curl
+    libtomlplusplus-dev libcli11-dev libsoci-dev libsqlite3-dev libpq-dev prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libtss2-dev curl
   # Boost 1.81 or newer. Bookworm's default is 1.74, but it carries 1.81 beside it.
   case $release in
     bookworm) echo libboost1.81-dev libboost-json1.81-dev ;;
