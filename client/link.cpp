@@ -18,6 +18,9 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds firstDelay = 10ms;
 constexpr std::chrono::milliseconds longestDelay = 5s;
+// A connection that ends before the first answer is made again this often before anybody is told: a daemon is being
+// restarted on a socket that its supervisor keeps.
+constexpr unsigned unheardTries = 4;
 constexpr std::chrono::milliseconds steadyAfter = 1s;  // a connection that lasted this long starts back-off afresh
 // Below the daemon's limit of 1,024 open calls, with room for slots being reclaimed and listed.
 constexpr std::size_t callsAtOnce = 512;
@@ -127,6 +130,7 @@ void Link::greeted(wire::Status::Reader reader) {
     }
     auto& daemon = *session_->daemon;
     session_->ready = true;
+    unheard_ = 0;
     readySince_ = std::chrono::steady_clock::now();
     // Slots are asked back first: what callers ask after setReady stands behind that on the wire.
     events_.established(daemon);
@@ -185,7 +189,8 @@ void Link::end(Unavailable why, std::string detail) {
     const auto ended = std::move(session_);
     shutDown(ended->fd);
     events_.ended();
-    away(why, std::move(detail));
+    const bool cutShort = !ended->ready && why == Unavailable::disconnected && ++unheard_ < unheardTries;
+    if (!cutShort) away(why, std::move(detail));
     schedule();
 }
 

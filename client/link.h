@@ -75,6 +75,7 @@ class Link {
     boost::asio::steady_timer handshake_;
     std::chrono::milliseconds delay_;
     std::chrono::steady_clock::time_point readySince_;
+    unsigned unheard_ = 0;  // connections in a row that ended before their first answer
     std::unique_ptr<Session> session_;
     std::uint64_t sessions_ = 0;  // tells a posted end which connection it meant
 };

@@ -11,6 +11,9 @@
 namespace entitle {
 namespace {
 
+// The names by which systemd/*.socket hand over the sockets.
+constexpr std::string_view handedQuery = "query", handedAdmin = "admin";
+
 template <class T>
 T orCannotStart(FileResult<T> result) {
     if (result) return std::move(*result);
@@ -74,6 +77,12 @@ class OnLoop final : public Authority {
     Authority& transport_;
 };
 
+HandedSockets takeHandedSockets() {
+    auto handed = HandedSockets::take({handedQuery, handedAdmin});
+    if (!handed) throw CannotStart{failed, handed.error()};
+    return std::move(*handed);
+}
+
 std::string directoryOf(const std::string& path) {
     return std::filesystem::path(path).parent_path().string();
 }
@@ -86,7 +95,10 @@ std::string credentialsDirectory() {
 }  // namespace
 
 Entitled::Entitled(Config config, std::optional<std::string> configPath)
-    : config_(std::move(config)), configPath_(std::move(configPath)), descriptors_(raiseDescriptorLimit()) {
+    : config_(std::move(config)),
+      configPath_(std::move(configPath)),
+      descriptors_(raiseDescriptorLimit()),
+      handed_(takeHandedSockets()) {
     if (directoryOf(config_.query.path) == directoryOf(config_.admin.path)) {
         throw CannotStart{badConfig, "the admin socket must lie in a directory of its own, not in " +
                                          directoryOf(config_.query.path)};
@@ -144,11 +156,20 @@ SecretKey Entitled::openKey(std::vector<Finding>& findings) {
 }
 
 void Entitled::listen(Door door, const ListenPlace& place) {
-    auto listener = Listener::open(loop_.context(), place, [this, door](Accepted accepted) {
+    auto serve = [this, door](Accepted accepted) {
         loop_.enter([&] { connections_->serve(door, std::move(accepted)); });
-    });
-    if (!listener) throw CannotStart{failed, listener.error()};
-    (door == Door::query ? queryListener_ : adminListener_) = std::move(*listener);
+    };
+    auto& listener = door == Door::query ? queryListener_ : adminListener_;
+    if (auto handed = handed_.give(door == Door::query ? handedQuery : handedAdmin)) {
+        listener = Listener::adopt(loop_.context(), std::move(handed), std::move(serve));
+        if (listener->path() != place.path) {
+            log().warn("{} is the supervisor's socket, and is used instead of {}", listener->path(), place.path);
+        }
+        return;
+    }
+    auto opened = Listener::open(loop_.context(), place, std::move(serve));
+    if (!opened) throw CannotStart{failed, opened.error()};
+    listener = std::move(*opened);
 }
 
 void Entitled::waitForSignal() {
@@ -228,7 +249,7 @@ void Entitled::run() {
     daemon_->ready();
     loop_.enter([&] { connectAuthority(); });
     service_.ready(daemon_->status().message);
-    log().info("ready: {} ({})", config_.query.path, daemon_->status().message);
+    log().info("listening on {} and {}", queryListener_->path(), adminListener_->path());
     if (service_.aliveEvery()) keepAlive();
     loop_.run();
     log().info("stopped");

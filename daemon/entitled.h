@@ -13,6 +13,7 @@
 #include "daemon/authority.h"
 #include "daemon/connections.h"
 #include "daemon/device_key.h"
+#include "daemon/handed_sockets.h"
 #include "daemon/service.h"
 #include "daemon/trust_anchor.h"
 
@@ -53,6 +54,7 @@ class Entitled {
     std::optional<std::string> configPath_;
     std::size_t descriptors_;
     Service service_;
+    HandedSockets handed_;
     boost::asio::io_context io_{oneIoThread};
     KjLoop loop_{io_};
     boost::asio::signal_set signals_{io_};

@@ -44,7 +44,11 @@ class Listener {
     // sentence.
     static boost::system::result<std::unique_ptr<Listener>, std::string> open(boost::asio::io_context&,
                                                                               const ListenPlace&, OnAccept);
-    virtual ~Listener() = default;  // stops accepting and removes the socket, if it is still ours
+    // Accepts on a socket that somebody else made and keeps: see handed_sockets.h.
+    static std::unique_ptr<Listener> adopt(boost::asio::io_context&, Descriptor listening, OnAccept);
+
+    virtual ~Listener() = default;  // stops accepting and removes the socket, if we made it and it is still ours
+    virtual const std::string& path() const = 0;
 };
 
 // The group's number, from /etc/group alone: name services would load libraries into a process that holds keys. Digits

@@ -80,13 +80,26 @@ bool isListenedOn(const std::string& path) {
                      errno == EAGAIN);
 }
 
+// Where a socket is bound; one without a place in the file system (abstract, unnamed) has words instead.
+std::string pathOf(int fd) {
+    sockaddr_un address{};
+    socklen_t length = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0 || address.sun_path[0] != '/') {
+        return "(a socket without a path)";
+    }
+    return {address.sun_path, ::strnlen(address.sun_path, sizeof address.sun_path)};
+}
+
 class UnixListener final : public Listener {
   public:
-    UnixListener(boost::asio::io_context& context, Descriptor bound, std::string path, OnAccept onAccept)
+    enum class Maker { us, supervisor };
+
+    UnixListener(boost::asio::io_context& context, Descriptor bound, std::string path, Maker maker, OnAccept onAccept)
         : context_(context),
           descriptor_(context),
           pause_(context),
           path_(std::move(path)),
+          maker_(maker),
           onAccept_(std::move(onAccept)),
           alive_(std::make_shared<bool>(true)) {
         struct stat status {};
@@ -101,11 +114,14 @@ class UnixListener final : public Listener {
 
     ~UnixListener() override {
         *alive_ = false;
+        if (maker_ == Maker::supervisor) return;
         struct stat status {};
         if (::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) {
             ::unlink(path_.c_str());
         }
     }
+
+    const std::string& path() const override { return path_; }
 
   private:
     void wait() {
@@ -175,6 +191,7 @@ class UnixListener final : public Listener {
     boost::asio::posix::stream_descriptor descriptor_;
     boost::asio::steady_timer pause_;
     std::string path_;
+    Maker maker_;
     OnAccept onAccept_;
     std::shared_ptr<bool> alive_;  // handlers in the context's queue may outlive us
     dev_t device_ = 0;
@@ -230,7 +247,14 @@ boost::system::result<std::unique_ptr<Listener>, std::string> Listener::open(boo
     if (::chmod(fresh.c_str(), place.mode & 0777) != 0) return giveUp("cannot set the mode of");
     if (::listen(bound.get(), SOMAXCONN) != 0) return giveUp("cannot listen on");
     if (::rename(fresh.c_str(), place.path.c_str()) != 0) return giveUp("cannot put in its place");
-    return Result(std::make_unique<UnixListener>(context, std::move(bound), place.path, std::move(onAccept)));
+    return Result(std::make_unique<UnixListener>(context, std::move(bound), place.path, UnixListener::Maker::us,
+                                                 std::move(onAccept)));
+}
+
+std::unique_ptr<Listener> Listener::adopt(boost::asio::io_context& context, Descriptor listening, OnAccept onAccept) {
+    auto path = pathOf(listening.get());
+    return std::make_unique<UnixListener>(context, std::move(listening), std::move(path),
+                                          UnixListener::Maker::supervisor, std::move(onAccept));
 }
 
 std::optional<std::uint32_t> findGroup(std::string_view name) {

@@ -69,6 +69,23 @@ TEST_F(ClientTest, AnswersComeFromTheDaemonWhenItIsThere) {
     EXPECT_EQ(client.status().daemonVersion, "fake");
 }
 
+TEST_F(ClientTest, AConnectionThatARestartCutsShortIsMadeAgainBeforeAnybodyIsAnswered) {
+    daemon.with([](FakeRules& rules) { rules.hangsUp = 3; });
+    daemon.start();
+    Client client(options());
+    EXPECT_EQ(client.check("live_trading").origin.source, Source::daemon);
+    EXPECT_EQ(daemon.rules().connections, 4);
+}
+
+TEST_F(ClientTest, ADaemonThatHangsUpOnUsIsNotWaitedForLong) {
+    daemon.with([](FakeRules& rules) { rules.hangsUp = 1'000'000; });
+    daemon.start();
+    Client client(options());
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(client.check("live_trading").origin.why, Unavailable::disconnected);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, patience / 2);
+}
+
 TEST_F(ClientTest, AnAddressThatIsNoneIsSaidAndNotThrown) {
     auto relative = options();
     relative.socket = "entitled.sock";

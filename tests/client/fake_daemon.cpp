@@ -159,6 +159,7 @@ void FakeDaemon::Serving::accept() {
         if (error) return;
         loop.enter([&] {
             const int number = ++rules.connections;
+            if (number <= rules.hangsUp) return;
             wire::Entitled::Client service = kj::heap<Service>(rules, dying, [this](wire::Observer::Client observer) {
                 observers.push_back(kj::mv(observer));
                 tell(observers.back());

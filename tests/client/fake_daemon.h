@@ -24,6 +24,7 @@ struct FakeRules {
     bool compiledIn = true;
     bool answersStatus = true;  // false: calls of the handshake are never answered
     bool answersChecks = true;
+    int hangsUp = 0;           // this many connections are closed as soon as they are accepted
     bool knowsSecrets = true;  // false: every reclaim is refused
     std::int64_t maxBots = 100;
     std::map<std::string, FakeSlot> slots;  // by secret

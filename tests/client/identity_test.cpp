@@ -92,6 +92,21 @@ TEST_F(Identity, AnotherUsersProcessBehindOurSocketIsRefused) {
     EXPECT_THAT(opened.detail, HasSubstr("The process behind " + path + " belongs to uid 12345"));
 }
 
+TEST_F(Identity, ASocketOfTheServiceManagerIsTakenAndItsLookalikeIsNot) {
+    if (!weAreRoot()) GTEST_SKIP() << "needs root, to listen as the service manager does";
+    // Root made it and called listen(), whoever accepts; the directory is the service's.
+    accounts = {somebodyElse, 12'345};
+    ASSERT_EQ(::chown(directory.path().c_str(), 12'345, 12'345), 0);
+    auto opened = open(EndpointTrust::system);
+    EXPECT_TRUE(opened.socket) << opened.detail;
+    EXPECT_EQ(opened.peer, 0u);
+    // A socket of the same name in a stranger's directory is not taken, though root listens on it.
+    ASSERT_EQ(::chown(directory.path().c_str(), 23'456, 23'456), 0);
+    opened = open(EndpointTrust::system);
+    EXPECT_FALSE(opened.socket);
+    EXPECT_EQ(opened.why, Unavailable::untrusted);
+}
+
 TEST_F(Identity, OurOwnDaemonIsNotTheSystems) {
     if (weAreRoot()) GTEST_SKIP() << "needs a user that is not root";
     EXPECT_EQ(open(EndpointTrust::system).why, Unavailable::untrusted);
