@@ -44,7 +44,7 @@ Daemon::Daemon(Seams seams, Settings settings, LoadedRecord loaded, SlotFile::Op
     startedAt_ = read_.wall;
     probe();
     if (loadedFrom_ == LoadedRecord::Origin::recovered || loadedFrom_ == LoadedRecord::Origin::lost) {
-        log().error("{}", loadMessage_);
+        tell(Occurrence::stateRecovered, loadMessage_);
         note("recovered", json({{"lost", loadedFrom_ == LoadedRecord::Origin::lost}}), now);
     }
     verifyStoredLicense(now);
@@ -71,7 +71,7 @@ void Daemon::verifyStoredLicense(const Now& now) {
         storedLicenseProblem_ = "The stored license is refused: " + std::string(explain(license.error()));
         note("stored-license-refused", json({{"code", toString(license.error())}}), now);
     }
-    log().error("{}", storedLicenseProblem_);
+    tell(Occurrence::licenseUnreadable, storedLicenseProblem_);
 }
 
 // What a key has signed counts no longer once the authority has declared it stolen.
@@ -86,6 +86,7 @@ void Daemon::keySetChanged(const Now& now) {
 void Daemon::ready() {
     Now now = look();
     slots_.openReclaimWindow(now.boottime + settings_.slots.reclaimWindow);
+    tell(Occurrence::started, "ready: " + rights_.entitlements.message, standingFields(named()));
     note("started",
          json({{"version", settings_.version},
                {"standing", toString(rights_.entitlements.standing)},
@@ -167,6 +168,7 @@ std::optional<FileProblem> Daemon::perform(Step done, Record next, const Deed& d
     }
     next.state = std::move(done.state);
     Rights rights = rightsOf(next.state, now);
+    const Named before = named();
     // Nothing above has changed us, and this cannot fail: state and rights are always of one moment.
     auto adopt = [&]() noexcept {
         record_ = std::move(next);
@@ -198,11 +200,9 @@ std::optional<FileProblem> Daemon::perform(Step done, Record next, const Deed& d
         }
         settleSlots(now);  // ShrinkSlots: it reads the same from the state, after a restart too
         arm(now);
+        tellChange(done, before);
         for (const Effect& effect : done.effects) {
-            if (const auto* change = std::get_if<Notify>(&effect)) {
-                log().info("{} -> {}: {}", toString(change->from), toString(change->to), rights_.entitlements.message);
-                announce();
-            }
+            if (std::holds_alternative<Notify>(effect)) announce();
         }
     } catch (...) {
         // Out of memory, somewhere in between: the alarm finishes it, and writes once more what is in force.
@@ -229,7 +229,7 @@ void Daemon::happen(const Event& event, const Now& now) {
 
 void Daemon::saveLater(const FileProblem& problem, const Now& now) {
     ++counters_.storeFaults;
-    log().error("the state could not be stored: {}", problem.message);
+    tell(Occurrence::storeFault, "the state could not be stored: " + problem.message);
     saveAgainAt_ = now.boottime + saveAgainAfter;
     arm(now);
 }

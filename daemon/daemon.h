@@ -20,6 +20,7 @@
 #include "daemon/correspondence.h"
 #include "daemon/hardware.h"
 #include "daemon/held_slots.h"
+#include "daemon/journal.h"
 #include "daemon/store.h"
 #include "license/document.h"
 #include "license/exchange.h"
@@ -157,6 +158,15 @@ class Daemon {
 
     Step stepped(const Event&, const Now&) const;  // what the event makes of the state; not yet ours
     std::optional<FileProblem> perform(Step, Record next, const Deed&, Origin, const Now&);
+
+    // For the journal (daemon_told.cpp). A license that has ended may be gone from the state by the time it is told.
+    struct Named {
+        std::string license, type;
+        Match match = Match::same;
+    };
+    Named named() const;
+    JournalFields standingFields(const Named&) const;
+    void tellChange(const Step& done, const Named& before) const;
     void happen(const Event&, const Now&);
     void saveLater(const FileProblem&, const Now&);
     void note(std::string_view kind, std::string_view detail, const Now&);

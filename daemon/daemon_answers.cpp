@@ -65,7 +65,7 @@ void Daemon::heard(const Correspondence::Heard& news) {
 // Signed by the authority and bound to our question: whatever it says, it was reached.
 void Daemon::contacted() {
     ++counters_.contacts;
-    if (lastFailureAt_) log().info("the authority answers again");
+    if (lastFailureAt_) tell(Occurrence::authorityBack, "the authority answers again");
     lastFailureAt_.reset();
     lastFailure_.clear();
 }
@@ -73,7 +73,8 @@ void Daemon::contacted() {
 void Daemon::unanswered(const Attempt& asked, const ContactFailure& failure, const Now& now) {
     ++counters_.contactsFailed;
     if (!lastFailureAt_) {
-        log().warn("the authority was not reached ({}): {}", toString(failure.fault), failure.message);
+        tell(Occurrence::authorityAway, "the authority was not reached: " + failure.message,
+             {{"ENTITLED_FAULT", std::string(toString(failure.fault))}});
     } else {
         log().debug("the authority was not reached ({}): {}", toString(failure.fault), failure.message);
     }
@@ -190,7 +191,7 @@ void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now
     } else if (answer.outcome == Outcome::denied) {
         log().warn("{}: the authority refused ({}): {}", word, answer.code, answer.message);
     } else if (answer.outcome == Outcome::conflict) {
-        log().warn("{}: the authority sees two copies of this device", word);
+        tell(Occurrence::conflict, word + ": the authority sees two copies of this device", standingFields(named()));
         // Whoever waits for the renewal waits for the enrolment that takes its place.
         if (findAttempt(record_.state, nextRid) != nullptr) {
             for (auto& follower : followers_)

@@ -2,7 +2,6 @@
 #include <boost/json.hpp>
 
 #include "daemon/daemon.h"
-#include "daemon/log.h"
 
 namespace entitle {
 namespace {
@@ -46,10 +45,12 @@ Now Daemon::afterContact(Instant serverTime, const ClockSent& sent) {
 void Daemon::settleClock(const Now& now) {
     if (clock_.flag != toldFlag_) {
         if (clock_.flag == ClockFlag::none) {
-            log().info("the clock is no longer suspect");
+            tell(Occurrence::clockTrusted, "the clock is no longer suspect");
         } else {
-            log().warn("the clock is suspect ({}): it says {}, but it is {} at least", toString(clock_.flag),
-                       toRfc3339(read_.wall), toRfc3339(clock_.believed));
+            tell(Occurrence::clockSuspect,
+                 "the clock is suspect (" + std::string(toString(clock_.flag)) + "): it says " + toRfc3339(read_.wall) +
+                     ", but it is " + toRfc3339(clock_.believed) + " at least",
+                 {{"ENTITLED_CLOCK", std::string(toString(clock_.flag))}});
         }
         toldFlag_ = clock_.flag;
         note("clock",

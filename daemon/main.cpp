@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "daemon/entitled.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
 #include "daemon/process.h"
 
@@ -45,6 +46,7 @@ int main(int argc, char** argv) {
     std::optional<std::string> path;
     if (!file.empty()) path = std::filesystem::absolute(file).string();
     startLog(LogLevel::info, stderrIsJournal());
+    if (stderrIsJournal()) tellTo(Journal::connect());
     auto config = loadConfig(path, processEnvironment(), thisBuild());
     if (!config) {
         for (const auto& error : config.error().errors) log().error("{}", toString(error));
