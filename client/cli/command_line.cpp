@@ -29,7 +29,7 @@ See entitlectl(1) for the shapes of --json. `entitlectl COMMAND --help` shows ex
 struct Parser {
     CLI::App app{"Asks and administers the license daemon of this machine.", "entitlectl"};
     CommandLine line;
-    std::string feature, quota = "bots", file, key;
+    std::string feature, quota = "bots", file, key, metricsOut;
     RunOptions run;
     SlotsOptions slots;
     RequestOptions request;
@@ -132,7 +132,12 @@ void Parser::addAdministration() {
                                  [this](const Globals& globals) { return showAudit(globals, audit); });
     auto* verify = auditCommand->add_flag("--verify", audit.verify, "Check chain and signatures instead of printing");
     auditCommand->add_option("--after", audit.after, "Only entries above this index")->type_name("N")->excludes(verify);
-    command("metrics", "Counters in Prometheus text format", "  sudo entitlectl metrics", showMetrics);
+    auto* metricsCommand = command("metrics", "Counters in Prometheus text format",
+                                   "  sudo entitlectl metrics\n  sudo entitlectl metrics --out "
+                                   "/var/lib/prometheus/node-exporter/entitled.prom",
+                                   [this](const Globals& globals) { return showMetrics(globals, metricsOut); });
+    metricsCommand->add_option("--out", metricsOut, "Replace that file as a whole instead of printing")
+        ->type_name("FILE");
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ struct AuditOptions {
     std::uint64_t after = 0;
 };
 int showAudit(const Globals&, const AuditOptions&);
-int showMetrics(const Globals&);
+int showMetrics(const Globals&, const std::string& out);  // "" or "-": standard output
 
 // doctor.cpp
 int examine(const Globals&);

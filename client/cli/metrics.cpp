@@ -7,6 +7,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/file.h"
 #include "client/cli/json.h"
 
 namespace entitle::cli {
@@ -46,18 +47,20 @@ std::string promText(Samples samples) {
 
 }  // namespace
 
-int showMetrics(const Globals& globals) {
+int showMetrics(const Globals& globals, const std::string& out) {
     const auto terminal = globals.terminal();
     auto session = globals.admin();
     const auto response =
         session.wait<capnp::Response<wire::Admin::MetricsResults>>(session.admin().metricsRequest().send());
-    if (!terminal.json()) {
+    const bool toFile = !out.empty() && out != "-";
+    if (toFile) writeFile(out, promText(response.getMetrics()));
+    if (terminal.json()) {
+        boost::json::array all;
+        for (auto sample : response.getMetrics()) all.push_back(toJson(sample));
+        terminal.print({{"metrics", std::move(all)}});
+    } else if (!toFile) {
         terminal.print(promText(response.getMetrics()));
-        return exitDone;
     }
-    boost::json::array all;
-    for (auto sample : response.getMetrics()) all.push_back(toJson(sample));
-    terminal.print({{"metrics", std::move(all)}});
     return exitDone;
 }
 

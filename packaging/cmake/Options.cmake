@@ -8,6 +8,7 @@ set(ENTITLE_ROOTS "" CACHE STRING
     "Trust anchor compiled in: '<authority id> k4.public.… k4.public.…'. Empty: a development build, see SECURITY.md")
 
 set(ENTITLE_UNIT_DIR lib/systemd/system CACHE PATH "Where systemd's units go: below the prefix, or absolute")
+set(ENTITLE_SYSTEMD_VERSION "" CACHE STRING "The oldest systemd to install on; empty: that of this machine's libsystemd")
 
 # An interface target that carries our flags, so that nothing of a dependency is compiled with them.
 add_library(entitle_flags INTERFACE)

@@ -14,6 +14,7 @@ _entitlectl() {
             'slots '--release) before=$word ;;
             'request '--out | 'request '--label) before=$word ;;
             'audit '--after) before=$word ;;
+            'metrics '--out) before=$word ;;
             *" "--) command+="${command:+ }--"; break ;;
             ' status' | ' check' | ' features' | ' quota' | ' run' | ' slots' | ' watch' | ' fingerprint' | ' doctor' | ' version' | ' activate' | ' refresh' | ' request' | ' import' | ' deactivate' | ' audit' | ' metrics') command+="${command:+ }$word" ;;
         esac
@@ -30,6 +31,7 @@ _entitlectl() {
         'request --out') compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         'request --label') COMPREPLY=(); return ;;
         'audit --after') COMPREPLY=(); return ;;
+        'metrics --out') compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     esac
     case $command in
         '')
@@ -90,7 +92,7 @@ _entitlectl() {
             words="-h --help --verify --after $inherited"
             ;;
         'metrics')
-            words="-h --help $inherited"
+            words="-h --help --out $inherited"
             ;;
         "run --")
             # The rest is a command line of its own: completed by its own rules where bash-completion is there.

@@ -8,7 +8,7 @@ function __entitlectl_at
     for word in $words[2..-1]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --socket --admin-socket --timeout --color --bots --label --release --out --label --after
+        else if contains -- $word --socket --admin-socket --timeout --color --bots --label --release --out --label --after --out
             set skip 1
         else if test "$word" = --
             break
@@ -160,6 +160,7 @@ complete -c entitlectl -n '__entitlectl_at audit' -l json -d 'Print JSON'
 complete -c entitlectl -n '__entitlectl_at audit' -l timeout -x -d 'Milliseconds that an answer may take (5000)'
 complete -c entitlectl -n '__entitlectl_at audit' -l color -x -a 'auto always never' -d 'When to use colour (auto)'
 complete -c entitlectl -n '__entitlectl_at metrics' -s h -l help -d 'Print this help message and exit'
+complete -c entitlectl -n '__entitlectl_at metrics' -l out -r -F -d 'Replace that file as a whole instead of printing'
 complete -c entitlectl -n '__entitlectl_at metrics' -l socket -r -F -d 'The daemon\'s socket, an absolute path'
 complete -c entitlectl -n '__entitlectl_at metrics' -l admin-socket -r -F -d 'Its admin socket'
 complete -c entitlectl -n '__entitlectl_at metrics' -l json -d 'Print JSON'

@@ -71,6 +71,17 @@ TEST_F(Entitlectl, EveryCommandHasHelpWithAnExample) {
     }
 }
 
+TEST_F(Entitlectl, MetricsReplaceAFileThatOthersReadAsAWhole) {
+    const auto file = machine.directory() + "/entitled.prom";
+    EXPECT_EQ(machine.ctl({"metrics", "--out", file}).status, 0);
+    const auto first = machine.read(file);
+    EXPECT_THAT(first, HasSubstr("# TYPE"));
+    EXPECT_EQ(std::filesystem::status(file).permissions(), static_cast<std::filesystem::perms>(0644));
+    machine.killDaemon();
+    EXPECT_EQ(machine.ctl({"metrics", "--out", file}).status, 3);
+    EXPECT_EQ(machine.read(file), first) << "what could not be asked anew stays as it was, with its time";
+}
+
 // prometheus.io/docs/instrumenting/exposition_formats: HELP and TYPE once before each metric's sample, counters end in
 // _total, every line ends in a newline.
 TEST_F(Entitlectl, MetricsKeepTheFormOfTheTextFormat) {
