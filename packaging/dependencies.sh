@@ -5,7 +5,7 @@
 #
 #   build   to build and run everything                    (the default)
 #   test    for the tests and benchmarks, beside `build`
-#   heavy   for the clang, fuzzing, valgrind and format stages of packaging/test.sh
+#   heavy   for the clang, fuzzing, valgrind, format and booted stages of packaging/test.sh
 #   package to build the Debian packages: packaging/deb/build.sh
 #
 #   --print    only print the packages of the groups
@@ -44,7 +44,7 @@ build_packages() {
 test_packages() { echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev git postgresql man-db mandoc zsh fish; }
 package_packages() { echo debhelper lintian mmdebstrap; }
 heavy_packages() {
-  echo clang clang-format clang-tidy valgrind ccache
+  echo clang clang-format clang-tidy valgrind ccache mmdebstrap systemd-container
   # libFuzzer and clang's sanitizers, in the version that `clang` stands for.
   case $release in
     bookworm) echo libclang-rt-14-dev ;;

@@ -11,6 +11,7 @@
 #   fuzz     each parser and the RPC stream under libFuzzer, a short time each
 #   bench    the benchmarks in short: do they run, do the figures hold
 #   clang    build with clang, warnings are errors
+#   booted   the packages in booted systems of Debian 12 and 13 (root, systemd-nspawn)
 #   tidy     clang-tidy over every source (by name only: it takes long)
 #
 #   --ci          keep to half an hour on two cores: stages that do not fit are skipped and say so
@@ -23,14 +24,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-all_stages=(dev format asan tsan fuzz bench clang)
+all_stages=(dev format booted asan tsan fuzz bench clang)
 ci=false install=true stages=()
 for argument in "$@"; do
   case $argument in
     --ci) ci=true ;;
     --no-install) install=false ;;
     --list) printf '%s\n' "${all_stages[@]}" tidy; exit 0 ;;
-    dev | format | asan | tsan | fuzz | bench | clang | tidy) stages+=("$argument") ;;
+    dev | format | booted | asan | tsan | fuzz | bench | clang | tidy) stages+=("$argument") ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | head -n -1; exit 0 ;;
     *) echo "test.sh: unknown argument '$argument'; --help lists them" >&2; exit 2 ;;
   esac
@@ -61,7 +62,7 @@ remaining() { echo $((budget - SECONDS)); }
 estimate() {
   local last
   if last=$(cat "$cache/seconds/$1" 2>/dev/null) && [[ $last =~ ^[0-9]+$ ]]; then echo $((last * 4 / 3 + 10)); return; fi
-  case $1 in asan) echo 800 ;; tsan | bench | clang) echo 300 ;; fuzz) echo 200 ;; *) echo 30 ;; esac
+  case $1 in asan) echo 800 ;; tsan | bench | clang) echo 300 ;; fuzz) echo 200 ;; booted) echo 300 ;; *) echo 30 ;; esac
 }
 took() { mkdir -p "$cache/seconds" 2>/dev/null && echo "$2" >"$cache/seconds/$1"; }
 skip() { skipped+=("$1"); echo "SKIPPED: $1: $2"; }
@@ -213,6 +214,30 @@ stage_bench() {
 stage_clang() {
   have clang clang++ || return 0
   build clang clang && passed=$((passed + 1))
+}
+
+# What the stage before has built from this very source is taken as it is.
+stage_booted() {
+  local suite log status
+  for suite in bookworm trixie; do
+    log=$logs/booted-$suite-packages.log
+    if $ci && ! ls "build/packages/$suite"/*.deb >/dev/null 2>&1; then
+      skip "booted on $suite" "its packages are not built; by hand: packaging/test.sh booted"
+      continue
+    fi
+    packaging/deb/build.sh --suite "$suite" --reuse --no-lintian >"$log" 2>&1 </dev/null
+    status=$?
+    if [ $status -eq 77 ]; then skip "booted on $suite" "$(tail -n 1 "$log")"; continue; fi
+    if [ $status -ne 0 ]; then cat "$log"; fail "booted on $suite: its packages"; continue; fi
+    log=$logs/booted-$suite.log
+    tests/booted/run.sh --suite "$suite" >"$log" 2>&1 </dev/null
+    status=$?
+    if [ $status -eq 77 ]; then skip "booted on $suite" "$(tail -n 1 "$log" | sed 's/^SKIPPED: booted: //')"; continue; fi
+    grep -vE '^[^ ]*: (ok|skipped) ' "$log"
+    sed -n 's/^\([^ ]*\): skipped /SKIPPED: \1: /p' "$log"
+    passed=$((passed + $(grep -cE '^[^ ]*: ok ' "$log"))) failed=$((failed + $(grep -cE '^[^ ]*: FAILED' "$log")))
+    [ $status -eq 0 ] || grep -qE '^[^ ]*: FAILED' "$log" || fail "booted on $suite: see $log"
+  done
 }
 
 stage_tidy() {
