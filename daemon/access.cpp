@@ -17,6 +17,12 @@ bool allowed(const Peer& peer, Door door, const AccessPolicy& policy) {
     return door == Door::query && (!policy.queryGroup || isIn(peer, *policy.queryGroup));
 }
 
+Admission::Limits Admission::sharing(std::size_t total, std::size_t perUser, std::int64_t bots) {
+    const std::size_t most = total - total / 4;
+    const std::size_t useful = bots < 0 ? most : 2 * static_cast<std::size_t>(std::min<std::int64_t>(bots, 1 << 20));
+    return {std::min(std::max(perUser, useful), most), total};
+}
+
 std::optional<Admission::Ticket> Admission::admit(std::uint32_t uid) {
     if (total_ >= limits_.total) return std::nullopt;
     if (connectionsOf(uid) >= limits_.perUid) return std::nullopt;

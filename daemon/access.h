@@ -55,6 +55,11 @@ class Admission {
         std::uint32_t uid_;
     };
 
+    // What one user may have of `total`: at least `perUser`, and twice the bots of the license, for a program may need
+    // a connection for each slot and one more to ask. Never all: a quarter is left to everybody else, whatever the
+    // license gives. bots: -1 is unlimited.
+    static Limits sharing(std::size_t total, std::size_t perUser, std::int64_t bots);
+
     explicit Admission(Limits limits) : limits_(limits) {}
     Admission(const Admission&) = delete;
     Admission& operator=(const Admission&) = delete;

@@ -64,7 +64,7 @@ struct Config {
 
     struct Limits {                                     // [limits], defaults of SECURITY.md
         std::uint32_t connections = 16'384;             // in all
-        std::uint32_t connectionsPerUser = 256;         // at least; twice the quota if that is more
+        std::uint32_t connectionsPerUser = 256;         // or twice the quota; at most 3/4 of all
         std::chrono::milliseconds firstMessage{2'000};  // first_message_ms
         std::uint32_t messageWords = 8'192;
         std::uint32_t nesting = 16;

@@ -1,6 +1,5 @@
 #include "daemon/connections.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "daemon/log.h"
@@ -39,7 +38,7 @@ Connections::Connections(KjLoop& loop, Daemon& daemon, const Config::Limits& lim
       daemon_(daemon),
       limits_(limits),
       policy_(policy),
-      queries_({limits.connectionsPerUser, limits.connections}),
+      queries_(Admission::sharing(limits.connections, limits.connectionsPerUser, 0)),
       admins_(adminLimits),
       budget_(std::make_shared<Budget>(limits.memory)) {}
 
@@ -52,7 +51,10 @@ void Connections::serve(Door door, Accepted accepted) {
         return refuse(accepted.peer, door == Door::admin ? "admin-socket" : "query-socket");
     }
     auto& admission = door == Door::admin ? admins_ : queries_;
-    if (door == Door::query) admission.setLimits({perUser(), limits_.connections});
+    if (door == Door::query) {
+        const auto bots = daemon_.entitlements().maxBots;  // the license's: it changes
+        admission.setLimits(Admission::sharing(limits_.connections, limits_.connectionsPerUser, bots));
+    }
     auto ticket = admission.admit(uid);
     if (!ticket) return refuse(accepted.peer, "connections");
 
@@ -97,14 +99,6 @@ void Connections::closed(Number number, CloseReason why) {
     }
 }
 
-// A program may need a connection for each slot, and one more to ask.
-std::size_t Connections::perUser() const {
-    auto bots = daemon_.entitlements().maxBots;
-    if (bots == unlimited) return limits_.connections;
-    return std::max<std::size_t>(limits_.connectionsPerUser,
-                                 2 * static_cast<std::size_t>(std::min<std::int64_t>(bots, 1 << 20)));
-}
-
 std::shared_ptr<Budget> Connections::budgetOf(std::uint32_t uid) {
     auto& known = budgets_[uid];
     if (auto budget = known.lock()) return budget;
@@ -115,10 +109,13 @@ std::shared_ptr<Budget> Connections::budgetOf(std::uint32_t uid) {
 }
 
 void Connections::reconfigure(const Config::Limits& limits, AccessPolicy policy) {
-    if (limits.memory != limits_.memory) budget_ = std::make_shared<Budget>(limits.memory);
     limits_ = limits;
     policy_ = policy;
-    budgets_.clear();
+    // The budgets stay: what present connections hold counts on.
+    budget_->setCeiling(limits.memory);
+    for (auto& [uid, known] : budgets_) {
+        if (auto budget = known.lock()) budget->setCeiling(limits.memoryPerUser);
+    }
 }
 
 std::vector<Metric> Connections::metrics() const {

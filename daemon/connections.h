@@ -24,7 +24,7 @@ class Connections {
 
     // Inside the loop's thread. A connection that is not allowed, or over a limit, is closed and counted.
     void serve(Door, Accepted);
-    void reconfigure(const Config::Limits&, AccessPolicy);  // for connections to come
+    void reconfigure(const Config::Limits&, AccessPolicy);  // for connections to come; memory for the present ones too
 
     std::size_t count() const { return open_.size(); }
     std::vector<Metric> metrics() const;
@@ -35,7 +35,6 @@ class Connections {
 
     void refuse(const Peer&, const char* why);
     void closed(Number, CloseReason);
-    std::size_t perUser() const;
     std::shared_ptr<Budget> budgetOf(std::uint32_t uid);
 
     KjLoop& loop_;

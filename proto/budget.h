@@ -19,7 +19,7 @@ class Budget {
 
     // false: this or a wider ceiling would be passed, and nothing has been charged.
     [[nodiscard]] bool charge(std::size_t bytes) {
-        if (bytes > ceiling_ - used_ || (wider_ && !wider_->charge(bytes))) return false;
+        if (used_ > ceiling_ || bytes > ceiling_ - used_ || (wider_ && !wider_->charge(bytes))) return false;
         used_ += bytes;
         return true;
     }
@@ -27,6 +27,8 @@ class Budget {
         used_ -= bytes;
         if (wider_) wider_->release(bytes);
     }
+    // A lower one than what is used takes nothing away: nothing more is charged until enough has been released.
+    void setCeiling(std::size_t ceiling) { ceiling_ = ceiling; }
     std::size_t used() const { return used_; }
     std::size_t ceiling() const { return ceiling_; }
 

@@ -9,7 +9,8 @@
 # Stability: ordinals are append-only; a field or method is never removed, renumbered or given another meaning. Fields
 # added later read as zero, empty or null from an older daemon. Enumerants may be added: treat an unknown one as "other".
 # Limits: a message has at most 15 segments and 8,192 words (64 KiB); at most 1,024 calls may be open on a connection;
-# the first message must arrive within 2 seconds. A connection that breaks a limit is closed.
+# the first message must arrive within 2 seconds. A connection that breaks a limit is closed. At most 16 subscriptions on
+# a connection; one more is an exception, and the connection stays. Words, calls and time are defaults: entitled.toml(5).
 #
 # Outcomes: a denial is an answer (a union or an enum), never an exception. An exception means a fault or a broken rule.
 # Times: seconds since 1970-01-01 UTC; 0 means "none".
@@ -280,7 +281,7 @@ interface Admin {
   request @0 (hostLabel :Text, fresh :Bool) -> (outcome :RequestOutcome);
 
   # A license file as the authority issued it, or an update file (key set and revocations, for a machine that is never
-  # online), as text, at most 64 KiB. Verified and stored before anything changes.
+  # online), as text, at most 65,024 bytes: what fits one message. Verified and stored before anything changes.
   import @1 (document :Text) -> (outcome :ImportOutcome);
 
   # Gives the license up: back to demo. The document cannot be imported again; ask for a new one. The seat of a license

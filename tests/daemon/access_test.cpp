@@ -31,6 +31,19 @@ TEST(Access, QueriesAreForEverybodyUnlessAGroupIsNamed) {
     EXPECT_FALSE(allowed({1000, 1000, 1, {700}}, Door::admin, grouped));
 }
 
+TEST(Admission, NoLicenseGivesOneUserEveryPlace) {
+    const auto perUser = [](std::size_t total, std::size_t least, std::int64_t bots) {
+        return Admission::sharing(total, least, bots).perUid;
+    };
+    EXPECT_EQ(perUser(16'384, 256, 3), 256u);
+    EXPECT_EQ(perUser(16'384, 256, 1'000), 2'000u) << "one for each slot, and one more to ask";
+    for (std::int64_t bots : {std::int64_t{-1}, std::int64_t{8'192}, std::int64_t{1'000'000}, INT64_MAX}) {
+        EXPECT_EQ(perUser(16'384, 256, bots), 12'288u) << bots;
+    }
+    EXPECT_EQ(perUser(40, 256, 3), 30u) << "nor does a process that may open few files";
+    EXPECT_EQ(perUser(1, 1, -1), 1u);
+}
+
 TEST(Admission, OneUserCannotTakeThePlacesOfAnother) {
     Admission admission({3, 5});
     std::list<Admission::Ticket> tickets;
