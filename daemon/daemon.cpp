@@ -115,6 +115,7 @@ void Daemon::wake() {
     armed_.reset();  // it has fired, or is about to be set anew
     try {
         logPrepared();
+        if (untold_) tellWatchers();
         if (saveAgainAt_ && now.boottime >= *saveAgainAt_) {
             saveAgainAt_.reset();
             if (auto saved = seams_.store.save(record_); !saved) saveLater(saved.error(), now);
@@ -275,10 +276,22 @@ void Daemon::arm(const Now& judged) {
 
 void Daemon::announce() {
     ++generation_;
-    // A copy: what a watcher does may end another.
-    for (ChangeWatcher* watcher : std::vector<ChangeWatcher*>(watchers_)) {
-        if (std::find(watchers_.begin(), watchers_.end(), watcher) != watchers_.end()) watcher->answersChanged();
+    tellWatchers();
+}
+
+void Daemon::tellWatchers() {
+    untold_ = true;
+    try {
+        // A copy: what a watcher does may end another.
+        for (ChangeWatcher* watcher : std::vector<ChangeWatcher*>(watchers_)) {
+            if (std::find(watchers_.begin(), watchers_.end(), watcher) != watchers_.end()) watcher->answersChanged();
+        }
+    } catch (...) {
+        armed_ = read_.wall;
+        seams_.arm(read_.wall);
+        throw;
     }
+    untold_ = false;
 }
 
 void Daemon::watch(ChangeWatcher& watcher) {

@@ -209,6 +209,7 @@ class Daemon {
     void endSlotsAbove(std::int64_t limit, const Now&);
     void arm(const Now&);
     void announce();
+    void tellWatchers();
     bool knowsQuota(std::string_view name) const;
 
     Seams seams_;
@@ -264,6 +265,7 @@ class Daemon {
 
     std::uint64_t generation_ = 1;
     std::vector<ChangeWatcher*> watchers_;
+    bool untold_ = false;  // of the latest generation some watchers may not know: memory ran out
     Counters counters_;
 };
 

@@ -36,9 +36,9 @@ class Follower final : public ContactWatcher, kj::TaskSet::ErrorHandler {
         if (!progress_ || inFlight_) return;
         auto request = progress_->triedRequest();
         fill(request.initAttempt(), news);
-        inFlight_ = true;
         calls_.add(
             request.send().then([this](capnp::Response<wire::ContactProgress::TriedResults>&&) { inFlight_ = false; }));
+        inFlight_ = true;
     }
     void contactEnded(const ContactEnd& end) override {
         ended_ = true;

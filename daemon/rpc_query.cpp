@@ -1,7 +1,6 @@
 #include "daemon/rpc_query.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "daemon/rpc_convert.h"
 #include "daemon/rpc_guard.h"
@@ -37,19 +36,28 @@ class SlotServer final : public wire::Slot::Server {
 // At most one call in flight; what changes meanwhile is told by the next call, whole.
 class SubscriptionServer final : public wire::Subscription::Server, public ChangeWatcher, kj::TaskSet::ErrorHandler {
   public:
-    SubscriptionServer(std::shared_ptr<Session> session, wire::Observer::Client observer)
-        : session_(std::move(session)), observer_(kj::mv(observer)), calls_(*this) {
-        session_->daemon().watch(*this);
+    SubscriptionServer(std::shared_ptr<Session> session, Session::Place place, wire::Observer::Client observer)
+        : session_(std::move(session)),
+          place_(std::move(place)),
+          observer_(kj::mv(observer)),
+          watching_(session_->daemon(), *this),
+          calls_(*this) {
         tell();
-    }
-    ~SubscriptionServer() noexcept(false) {
-        session_->daemon().unwatch(*this);
-        session_->removeSubscription();
     }
 
     void answersChanged() override { tell(); }
 
   private:
+    // Ends even when the constructor does not come to its end: telling may run out of memory.
+    struct Watching {
+        Watching(Daemon& d, ChangeWatcher& w) : daemon(d), watcher(w) { daemon.watch(watcher); }
+        ~Watching() { daemon.unwatch(watcher); }
+        Watching(const Watching&) = delete;
+        Watching& operator=(const Watching&) = delete;
+        Daemon& daemon;
+        ChangeWatcher& watcher;
+    };
+
     void tell() {
         Daemon& daemon = session_->daemon();
         if (inFlight_ || told_ == daemon.generation()) return;
@@ -59,12 +67,12 @@ class SubscriptionServer final : public wire::Subscription::Server, public Chang
         change.setGeneration(status.generation);
         change.setStanding(static_cast<wire::Standing>(status.standing));
         fill(change.initStatus(), status);
-        told_ = status.generation;
-        inFlight_ = true;
         calls_.add(request.send().then([this](capnp::Response<wire::Observer::ChangedResults>&&) {
             inFlight_ = false;
             tell();
         }));
+        told_ = status.generation;
+        inFlight_ = true;
     }
 
     // The observer threw or its connection broke: it is not called again. The latter ends us as well.
@@ -73,7 +81,9 @@ class SubscriptionServer final : public wire::Subscription::Server, public Chang
     }
 
     std::shared_ptr<Session> session_;
+    Session::Place place_;
     wire::Observer::Client observer_;
+    Watching watching_;
     std::uint64_t told_ = 0;
     bool inFlight_ = false;
     kj::TaskSet calls_;  // last: a dying call must not see the rest gone
@@ -119,11 +129,11 @@ class QueryServer final : public wire::Entitled::Server {
             auto params = context.getParams();
             auto held = daemon().acquire(view(params.getQuota()), params.getCount(), view(params.getLabel()),
                                          session_->holder());
-            auto outcome = context.getResults().initOutcome();
             if (held) {
-                give(outcome.initHeld(), *held);
+                auto slot = holderOf(*held);
+                give(context.getResults().initOutcome().initHeld(), *held, kj::mv(slot));
             } else {
-                fill(outcome.initDenied(), held.error());
+                fill(context.getResults().initOutcome().initDenied(), held.error());
             }
         });
     }
@@ -137,7 +147,8 @@ class QueryServer final : public wire::Entitled::Server {
             std::copy(bytes.begin(), bytes.end(), secret.begin());
             auto held = daemon().reclaim(secret, session_->holder());
             if (held) {
-                give(outcome.initHeld(), *held);
+                auto slot = holderOf(*held);
+                give(outcome.initHeld(), *held, kj::mv(slot));
             } else if (held.error() == ReclaimRefusal::otherUser) {
                 outcome.setOtherUser();
             } else {
@@ -157,12 +168,13 @@ class QueryServer final : public wire::Entitled::Server {
     }
 
     kj::Promise<void> subscribe(SubscribeContext context) override {
-        if (!session_->addSubscription()) {
+        auto place = session_->placeForSubscription();
+        if (!place) {
             return KJ_EXCEPTION(FAILED, "too many subscriptions on one connection", Session::maxSubscriptions);
         }
         return guarded("subscribe", [&] {
             context.getResults().setSubscription(
-                kj::heap<SubscriptionServer>(session_, context.getParams().getObserver()));
+                kj::heap<SubscriptionServer>(session_, *std::move(place), context.getParams().getObserver()));
         });
     }
 
@@ -181,15 +193,17 @@ class QueryServer final : public wire::Entitled::Server {
   private:
     Daemon& daemon() { return session_->daemon(); }
 
-    void give(wire::Held::Builder out, const Held& held) {
-        std::optional<kj::Own<SlotServer>> slot;
+    // At once, before anything else may fail: what is held has a holder, and is free again when that goes.
+    kj::Own<SlotServer> holderOf(const Held& held) {
         try {
-            slot = kj::heap<SlotServer>(session_, held);
+            return kj::heap<SlotServer>(session_, held);
         } catch (...) {
-            daemon().release(held.id, held.generation);  // nobody holds it
+            daemon().release(held.id, held.generation);
             throw;
         }
-        out.setSlot(kj::mv(*slot));
+    }
+    static void give(wire::Held::Builder out, const Held& held, kj::Own<SlotServer> slot) {
+        out.setSlot(kj::mv(slot));
         out.setId(held.id);
         out.setSecret(capnp::Data::Reader(held.secret.data(), held.secret.size()));
     }

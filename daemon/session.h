@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <unordered_map>
+#include <optional>
+#include <utility>
 
 #include "daemon/access.h"
 #include "daemon/daemon.h"
@@ -58,9 +59,25 @@ class Session : public std::enable_shared_from_this<Session> {
         onHolderDied_ = nullptr;
     }
 
+    // One of the places that a connection has for observers. Free again when it goes.
+    class Place {
+      public:
+        Place(Place&&) noexcept = default;
+        Place& operator=(Place&&) = delete;
+        ~Place() {
+            if (session_) --session_->subscriptions_;
+        }
+
+      private:
+        friend class Session;
+        explicit Place(std::shared_ptr<Session> session) : session_(std::move(session)) { ++session_->subscriptions_; }
+        std::shared_ptr<Session> session_;
+    };
     static constexpr unsigned maxSubscriptions = 16;
-    bool addSubscription() { return subscriptions_ < maxSubscriptions && ++subscriptions_ > 0; }
-    void removeSubscription() { --subscriptions_; }
+    std::optional<Place> placeForSubscription() {
+        if (subscriptions_ >= maxSubscriptions) return std::nullopt;
+        return Place(shared_from_this());
+    }
 
   private:
     void watchHolder();

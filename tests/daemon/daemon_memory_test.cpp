@@ -5,7 +5,8 @@
 #include <new>
 
 #include "daemon/log.h"
-#include "tests/daemon/core_fixture.h"
+#include "daemon/rpc_query.h"
+#include "tests/daemon/rpc_fixture.h"
 
 namespace {
 
@@ -128,10 +129,115 @@ TEST_F(ScarceMemoryTest, Deactivate) {
     EXPECT_EQ(daemon->status().standing, Standing::demo);
 }
 
+// Memory runs out while watchers are told: they hear of it when the alarm has run.
+TEST_F(ScarceMemoryTest, Announcement) {
+    struct Listener final : ChangeWatcher {
+        explicit Listener(Daemon& d) : daemon(d) { daemon.watch(*this); }
+        ~Listener() { daemon.unwatch(*this); }
+        void answersChanged() override {
+            std::string taken(100, 'x');  // memory, as a real one needs
+            heard = daemon.generation();
+        }
+        Daemon& daemon;
+        std::uint64_t heard = 0;
+    };
+    for (long nth = 0; nth < 20'000; ++nth) {
+        Listener first(*daemon), second(*daemon);
+        const auto held = must(daemon->acquire("bots", 1, "", alice));
+        allocationsLeft = nth;
+        bool through = false;
+        try {
+            (void)daemon->releaseSlot(held.id, 0);
+            through = allocationsLeft >= 0;
+        } catch (const std::bad_alloc&) {
+        }
+        allocationsLeft = -1;
+        daemon->wake();
+        EXPECT_EQ(first.heard, through || first.heard ? daemon->generation() : 0) << nth;
+        EXPECT_EQ(first.heard, second.heard) << nth;
+        daemon->release(held.id, held.generation);
+        if (through || HasFailure()) return;
+    }
+    FAIL() << "it never got through";
+}
+
 TEST_F(ScarceMemoryTest, TimePasses) {
     clock.pass(std::chrono::days{30});
     exhaust([&] { daemon->wake(); });
     EXPECT_EQ(daemon->status().standing, Standing::expired);
+}
+
+// The same over RPC, without the socket: the fault strikes anywhere between a call and its answer.
+class ScarceMemoryRpcTest : public RpcTest {
+  protected:
+    void SetUp() override {
+        RpcTest::SetUp();
+        startLog(LogLevel::error, false);
+        importPro();
+        daemon->ready();
+    }
+
+    // A program on a session of its own calls it with the first allocation failing, then the second … until it gets
+    // through. `check` follows, when the program is gone again.
+    void exhaust(const std::function<void(wire::Entitled::Client&)>& call, const std::function<void()>& check) {
+        for (long nth = 0; nth < 20'000; ++nth) {
+            bool through = false;
+            {
+                auto session = std::make_shared<Session>(
+                    *daemon, Peer{1000, 1000, 0, {}}, Descriptor(),
+                    [](Descriptor, std::function<void()>) { return nullptr; }, nullptr);
+                auto query = makeQueryServer(session);
+                nth_ = nth;
+                try {
+                    call(query);
+                    through = allocationsLeft >= 0;
+                } catch (const std::exception&) {  // KJ's are among them
+                }
+                allocationsLeft = -1;
+                std::vector<Session::Place> places;
+                loop.poll();
+                while (auto place = session->placeForSubscription()) places.push_back(*std::move(place));
+                ASSERT_EQ(places.size(), Session::maxSubscriptions) << "allocation " << nth;
+            }
+            loop.poll();
+            daemon->wake();
+            check();
+            if (through || HasFailure()) return;
+        }
+        FAIL() << "it never got through";
+    }
+    template <class Request>
+    auto scarcely(Request request) {
+        auto sent = request.send();
+        allocationsLeft = nth_;
+        return sent.wait(loop.waitScope());
+    }
+    long nth_ = 0;
+};
+
+TEST_F(ScarceMemoryRpcTest, SubscribeLeavesNoWatcherBehind) {
+    unsigned told = 0;
+    std::uint64_t sequence = 1;
+    exhaust(
+        [&](wire::Entitled::Client& query) {
+            auto request = query.subscribeRequest();
+            request.setObserver(kj::heap<CountingObserver>(told));
+            (void)scarcely(std::move(request));
+        },
+        [&] { importPro(++sequence); });  // tells whoever watches
+    EXPECT_GT(told, 0U);
+}
+
+TEST_F(ScarceMemoryRpcTest, AcquireLeavesNoSlotBehind) {
+    exhaust(
+        [&](wire::Entitled::Client& query) {
+            auto request = query.acquireRequest();
+            request.setQuota("bots");
+            request.setCount(1);
+            request.setLabel("a label that is longer than a short string");
+            ASSERT_TRUE(scarcely(std::move(request)).getOutcome().isHeld());
+        },
+        [&] { ASSERT_EQ(daemon->status().botsInUse, 0U); });
 }
 
 }  // namespace
