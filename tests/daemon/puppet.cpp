@@ -2,6 +2,7 @@
 // another user. Reads commands from standard input, answers each with one line.
 //
 //   connect PATH | acquire N | many N | reclaim HEX | release | held | check NAME | status | admin METHOD
+//   methods         of the admin interface, as the schema lists them
 //   request FILE | import FILE                      on the admin socket
 //   subscribe | told | answer                       an observer whose calls wait until they are answered
 //   fork      a child that keeps every socket open and does nothing; answers its pid
@@ -20,6 +21,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <capnp/dynamic.h>
 #include <grp.h>
 #include <proto/entitled.capnp.h>
 
@@ -196,20 +198,26 @@ struct Puppet {
         return request.send().wait(loop.waitScope()).getVerdict().getAllowed() ? "yes" : "no";
     }
 
+    // Any method of the schema, with empty arguments.
     std::string administer(const std::string& method) {
         auto& scope = loop.waitScope();
-        if (method == "request") admin->requestRequest().send().wait(scope);
-        if (method == "import") admin->importRequest().send().wait(scope);
-        if (method == "deactivate") admin->deactivateRequest().send().wait(scope);
-        if (method == "slots") admin->slotsRequest().send().wait(scope);
-        if (method == "releaseSlot") admin->releaseSlotRequest().send().wait(scope);
-        if (method == "audit") admin->auditRequest().send().wait(scope);
-        if (method == "verifyAudit") admin->verifyAuditRequest().send().wait(scope);
-        if (method == "metrics") admin->metricsRequest().send().wait(scope);
-        if (method == "entitled") {
+        if (capnp::Schema::from<wire::Admin>().findMethodByName(method.c_str()) == nullptr) return "no such method";
+        if (method == "entitled") {  // the capability must not be an empty promise
             admin->entitledRequest().send().wait(scope).getEntitled().statusRequest().send().wait(scope);
+        } else {
+            wire::Admin::Client copy = *admin;  // which the next line moves from
+            capnp::DynamicCapability::Client any = kj::mv(copy);
+            any.newRequest(method.c_str()).send().wait(scope);
         }
         return "answered";
+    }
+
+    std::string adminMethods() {
+        std::string names = "methods";
+        for (auto method : capnp::Schema::from<wire::Admin>().getMethods()) {
+            names += std::string(" ") + method.getProto().getName().cStr();
+        }
+        return names;
     }
 
     std::string obey(const std::string& line) {
@@ -230,6 +238,7 @@ struct Puppet {
             if (verb == "check") return check(argument);
             if (verb == "status") return status();
             if (verb == "admin") return administer(argument);
+            if (verb == "methods") return adminMethods();
             if (verb == "release") {
                 slots.clear();
                 (void)status();  // the release has been handled when a later call is answered
