@@ -56,14 +56,14 @@ class OwnedDirectory {
     FileResult<void> replace(std::string_view name, std::string_view bytes);
 
     // Renames `name` to the first free "<name>.corrupt-<n>" (n from 1) and gives that name. Nothing is ever deleted by
-    // it; past 16 the last one is replaced.
+    // it: where 16 stand already, `name` stays where it is and the words ask somebody to look.
     FileResult<std::string> setAside(std::string_view name);
 
     // Atomic, replaces `to`. `missing` if there is no `from`.
     FileResult<void> rename(std::string_view from, std::string_view to);
     FileResult<void> remove(std::string_view name);  // a missing one is success
 
-    // For logs: created 0600 if missing, checked like every file of ours, written at its end.
+    // For logs: created 0600 if missing, durably, checked like every file of ours, written at its end.
     FileResult<std::unique_ptr<AppendFile>> openAppend(std::string_view name);
 
     // For mapped files: created 0600 if missing, checked, opened for reading and writing.

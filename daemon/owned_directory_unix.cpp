@@ -177,19 +177,32 @@ FileResult<void> OwnedDirectory::remove(std::string_view name) {
 }
 
 FileResult<std::string> OwnedDirectory::setAside(std::string_view name) {
-    std::string target;
     for (unsigned n = 1; n <= asideNames; ++n) {
-        target = std::string(name) + ".corrupt-" + std::to_string(n);
+        const auto target = std::string(name) + ".corrupt-" + std::to_string(n);
         struct stat status {};
-        if (::fstatat(directory_.get(), target.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) break;
+        if (::fstatat(directory_.get(), target.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) continue;
+        if (errno != ENOENT) return problemFromErrno(errno, "examine", pathOf(target));
+        if (auto renamed = rename(name, target); renamed.has_error()) return renamed.error();
+        return target;
     }
-    if (auto renamed = rename(name, target); renamed.has_error()) return renamed.error();
-    return target;
+    return FileProblem{FileFault::full, pathOf(name) + " is damaged, and " + std::to_string(asideNames) +
+                                            " damaged ones before it are kept beside it (" + std::string(name) +
+                                            ".corrupt-1 and so on). Look at the disk, then move them away: none is "
+                                            "deleted by itself"};
 }
 
 FileResult<std::unique_ptr<AppendFile>> OwnedDirectory::openAppend(std::string_view name) {
     std::uint64_t size = 0;
-    auto descriptor = openChecked(name, O_WRONLY | O_CREAT | O_APPEND, &size);
+    auto descriptor = openChecked(name, O_WRONLY | O_APPEND, &size);
+    if (descriptor.has_error() && descriptor.error().fault == FileFault::missing) {
+        descriptor = openChecked(name, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, &size);
+        if (descriptor.has_error()) return descriptor.error();
+        // What is appended may be synced as often as you like: without its name on the disk all of it can be gone.
+        if (auto lasting = syncSelf(); lasting.has_error()) {
+            (void)remove(name);  // so that the next try is one again
+            return lasting.error();
+        }
+    }
     if (descriptor.has_error()) return descriptor.error();
     return std::make_unique<AppendFile>(calls_, *std::move(descriptor), pathOf(name), size);
 }

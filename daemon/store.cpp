@@ -45,12 +45,6 @@ FileResult<Generation> readGeneration(OwnedDirectory& directory, std::string_vie
     return found;
 }
 
-std::string putAside(OwnedDirectory& directory, std::string_view name) {
-    auto aside = directory.setAside(name);
-    if (aside.has_error()) return "";
-    return "; kept as " + *aside;
-}
-
 }  // namespace
 
 FileResult<LoadedRecord> FileStore::load() {
@@ -72,15 +66,24 @@ FileResult<LoadedRecord> FileStore::load() {
         return FileProblem{FileFault::io, current->ioFault ? current->damage : previous->damage};
     }
 
-    // The damaged file goes aside before anything is saved over it: somebody may want to look.
+    // The damaged file goes aside before anything is saved over it: somebody may want to look. Without a good
+    // generation it may be all that is left of the license, and one that cannot be put aside is not saved over.
     std::string message = directory_.path() + "/" + std::string(currentName) + " is gone";
-    if (!current->damage.empty()) message = current->damage + putAside(directory_, currentName);
+    if (!current->damage.empty()) {
+        const auto aside = directory_.setAside(currentName);
+        if (aside.has_error() && !previous->record) return aside.error();
+        message = current->damage + (aside ? "; kept as " + *aside : "; not kept: " + aside.error().message);
+    }
     if (previous->record) {
         generation_ = previous->record->generation;
         return LoadedRecord{LoadedRecord::Origin::recovered, *std::move(previous->record),
                             message + ". Went on with the generation before it"};
     }
-    if (!previous->damage.empty()) message += "; " + previous->damage + putAside(directory_, previousName);
+    if (!previous->damage.empty()) {
+        const auto aside = directory_.setAside(previousName);
+        if (aside.has_error()) return aside.error();
+        message += "; " + previous->damage + "; kept as " + *aside;
+    }
     return LoadedRecord{LoadedRecord::Origin::lost,
                         {},
                         message +

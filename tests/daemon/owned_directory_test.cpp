@@ -123,6 +123,48 @@ TEST(OwnedDirectory, SettingAsideNeverReplacesWhatWasSetAsideBefore) {
         "abc");
 }
 
+TEST(OwnedDirectory, SettingAsideStopsAtSixteenAndDeletesNone) {
+    const TemporaryDirectory place;
+    const auto directory = OwnedDirectory::open(place.path(), Privacy::secret).value();
+    for (int n = 1; n <= 16; ++n) {
+        writeFile(place / "state", std::to_string(n));
+        ASSERT_EQ(directory->setAside("state").value(), "state.corrupt-" + std::to_string(n));
+    }
+    writeFile(place / "state", "17");
+    const auto more = directory->setAside("state");
+    ASSERT_TRUE(more.has_error());
+    EXPECT_THAT(more.error().message, HasSubstr("move them away"));
+    for (int n = 1; n <= 16; ++n)
+        EXPECT_EQ(readFile(place / ("state.corrupt-" + std::to_string(n))), std::to_string(n));
+    EXPECT_EQ(readFile(place / "state"), "17");
+    std::filesystem::remove(place / "state.corrupt-5");
+    EXPECT_EQ(directory->setAside("state").value(), "state.corrupt-5");
+}
+
+TEST(OwnedDirectory, ANewLogIsInTheDirectoryForGoodBeforeItIsWritten) {
+    const TemporaryDirectory place;
+    FaultyCalls calls;
+    const auto directory = OwnedDirectory::open(place.path(), Privacy::secret, calls).value();
+    ASSERT_TRUE(directory->openAppend("log").has_value());
+    EXPECT_EQ(calls.journal().back(), "fsync") << "of the directory: else a power cut takes the whole file";
+    calls.clearJournal();
+    ASSERT_TRUE(directory->openAppend("log").has_value());
+    EXPECT_EQ(calls.journal(), std::vector<std::string>{"open log"}) << "one that is there needs none";
+}
+
+TEST(OwnedDirectory, ANewLogThatCannotBeMadeLastingIsNotTakenForOneLater) {
+    const TemporaryDirectory place;
+    FaultyCalls calls;
+    const auto directory = OwnedDirectory::open(place.path(), Privacy::secret, calls).value();
+    calls.arm(3, testing::Fault::eio);  // open, create, fsync
+    EXPECT_EQ(directory->openAppend("log").error().fault, FileFault::io);
+    EXPECT_FALSE(std::filesystem::exists(place / "log"));
+    calls.arm(0, testing::Fault::eio);
+    calls.clearJournal();
+    ASSERT_TRUE(directory->openAppend("log").has_value());
+    EXPECT_EQ(calls.journal().back(), "fsync");
+}
+
 TEST(OwnedDirectory, AnAppendThatFailsHalfwayIsCutOffAgain) {
     const TemporaryDirectory place;
     FaultyCalls calls;

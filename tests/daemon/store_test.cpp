@@ -337,6 +337,19 @@ TEST(Store, BothGenerationsLostIsSaidLoudlyAndNothingIsDeleted) {
     EXPECT_EQ(numberOf(load(place).record), 9U);
 }
 
+TEST(Store, WhatCannotBeKeptAsideIsNotSavedOver) {
+    const TemporaryDirectory place;
+    saveFrom(place, 1, 2);
+    for (int n = 1; n <= 16; ++n) writeFile(place / ("state.corrupt-" + std::to_string(n)), "evidence");
+    writeFile(place / "state", "damaged");
+    EXPECT_THAT(load(place).message, HasSubstr("not kept: ")) << "the generation before serves on";
+    writeFile(place / "state.previous", "damaged too");
+    EXPECT_THAT(refusal(place).message, HasSubstr("move them away"));
+    EXPECT_EQ(readFile(place / "state"), "damaged");
+    EXPECT_EQ(readFile(place / "state.previous"), "damaged too");
+    EXPECT_EQ(readFile(place / "state.corrupt-16"), "evidence");
+}
+
 TEST(Store, ADiskThatGivesNeitherGenerationIsAnErrorAndPutsNothingAway) {
     const TemporaryDirectory place;
     saveFrom(place, 1, 2);
