@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -35,6 +36,7 @@ class MemoryStore final : public Store {
                             saved.value_or(Record{}), ""};
     }
     FileResult<void> save(const Record& record) override {
+        if (saving) saving();
         if (full) return FileProblem{FileFault::full, "no space left in /state"};
         saved = record;
         saved->state.current.reset();  // as on disk: only the token counts
@@ -44,6 +46,7 @@ class MemoryStore final : public Store {
     std::optional<Record> saved;
     bool full = false;
     unsigned saves = 0;
+    std::function<void()> saving;  // called first
 };
 
 // Three components of bare metal; `seed` tells machines apart.
@@ -77,7 +80,7 @@ class DaemonTest : public ::testing::Test {
 
     // Whatever its predecessor left is what it finds.
     void start() {
-        state = OwnedDirectory::open(files / "state", OwnedDirectory::Privacy::secret).value();
+        state = OwnedDirectory::open(files / "state", OwnedDirectory::Privacy::secret, *calls).value();
         runtime = OwnedDirectory::open(files / "run", OwnedDirectory::Privacy::shared).value();
         auto loaded = store.load().value();
         audit = AuditLog::open(*state, key, {}, loaded.record.lastAudit, clock.now()).value().log;
@@ -120,6 +123,7 @@ class DaemonTest : public ::testing::Test {
     std::string lastAudit() const { return audit->page(audit->lastIndex() - 1, 1).value().entries.at(0).kind; }
 
     TemporaryDirectory files;
+    FileCalls* calls = &systemFileCalls();  // of the state directory, from the next start on
     FakeClock clock;
     MemoryStore store;
     Issuer issuer{today};

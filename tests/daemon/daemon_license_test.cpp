@@ -1,5 +1,8 @@
 // What an administrator brings, and what time and faults make of it.
+#include <algorithm>
+
 #include "tests/daemon/core_fixture.h"
+#include "tests/daemon/faulty_calls.h"
 
 namespace entitle::testing {
 namespace {
@@ -274,6 +277,49 @@ TEST_F(DaemonTest, AuditEntryLostInACrashAfterTheSaveIsAppendedAtStart) {
     auto page = daemon->auditPage(entry.index - 1, 1).value();
     ASSERT_EQ(page.entries.size(), 1u);
     EXPECT_EQ(page.entries[0], entry);
+}
+
+// Else a power cut could take the entries before the one that the state names, and the log would seem shortened.
+TEST_F(DaemonTest, LogIsOnTheDiskBeforeTheStateNamesItsNextEntry) {
+    FaultyCalls watched;
+    calls = &watched;
+    restart();
+    unsigned looked = 0;
+    store.saving = [&] {
+        const auto& journal = watched.journal();
+        const auto lastWrite = std::find(journal.rbegin(), journal.rend(), "write");
+        const auto lastSync = std::find(journal.rbegin(), journal.rend(), "fsync");
+        EXPECT_LT(lastSync - journal.rbegin(), lastWrite - journal.rbegin());
+        ++looked;
+    };
+    importPro();
+    (void)importing("nonsense");  // an entry of its own, without a save
+    importPro(2);
+    ASSERT_TRUE(daemon->deactivate(0));
+    EXPECT_EQ(looked, 3U);
+    store.saving = nullptr;
+    crash();
+    calls = &systemFileCalls();
+    start();
+}
+
+// What `entitlectl doctor` tells of the disk.
+TEST_F(DaemonTest, DiskThatIsFullIsFoundAndSoIsThatItIsWellAgain) {
+    const auto disk = [&] {
+        for (const auto& finding : daemon->diagnose()) {
+            if (finding.check == "disk") return finding;
+        }
+        return Finding{};
+    };
+    EXPECT_EQ(disk().level, Finding::Level::ok);
+    store.full = true;
+    EXPECT_EQ(importing(issuer.file(pro())), "disk-full");
+    EXPECT_EQ(disk().level, Finding::Level::problem);
+    EXPECT_NE(disk().advice.find("Free space"), std::string::npos) << disk().advice;
+    store.full = false;
+    clock.pass(std::chrono::minutes{2});
+    daemon->wake();
+    EXPECT_EQ(disk().level, Finding::Level::ok);
 }
 
 TEST_F(DaemonTest, WatchersAreToldOfEveryChangeAndOfNothingElse) {
