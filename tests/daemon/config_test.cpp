@@ -4,6 +4,7 @@
 #include <map>
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -347,6 +348,9 @@ TEST(ConfigFile, SymbolicAndHardLinksFifosAndDirectoriesInItsPlaceAreRefused) {
     ASSERT_EQ(::mkfifo((place / "fifo.toml").c_str(), 0600), 0);
     EXPECT_THAT(loadError(place / "fifo.toml"), HasSubstr("not a regular file"));
     EXPECT_THAT(loadError("/dev/zero"), HasSubstr("not a regular file"));
+    if (::mknod((place / "device.toml").c_str(), S_IFCHR | 0600, makedev(1, 5)) == 0) {
+        EXPECT_THAT(loadError(place / "device.toml"), HasSubstr("not a regular file"));
+    }
     std::filesystem::create_directory(place / "directory.toml");
     EXPECT_THAT(loadError(place / "directory.toml"), HasSubstr("is a directory"));
 }
