@@ -30,12 +30,15 @@ int statusOf(DenialReason reason) {
         case DenialReason::lastAdmin:
         case DenialReason::answerStale:
         case DenialReason::keySetBehind:
+        case DenialReason::otherHardware:
+        case DenialReason::approvalWaits:
             return 409;
         case DenialReason::licenseEnded:
         case DenialReason::licenseRevoked:
         case DenialReason::licenseSuspended:
         case DenialReason::transfersSpent:
         case DenialReason::trialUsed:
+        case DenialReason::approvalDenied:
             return 403;
         case DenialReason::noSigningKey:
         case DenialReason::rootsInReach:

@@ -8,6 +8,14 @@ std::int64_t leaseOf(const DeviceRow& row, Instant now) {
     return row.leasedUntil && *row.leasedUntil > now ? row.botsLeased : 0;
 }
 
+std::int64_t leasedToOthers(const ExchangeFacts& facts, const std::vector<Release>& releases, Instant now) {
+    std::int64_t leased = facts.leasedToOthers;
+    for (const auto& release : releases)
+        for (const auto& other : facts.others)
+            if (other.number == release.number && release.endsLease) leased -= leaseOf(other, now);
+    return leased;
+}
+
 void leaseBots(DeviceRow& row, License& document, const LicenseRow& license, std::int64_t leasedToOthers, Instant now) {
     if (!license.totalBots || *license.totalBots < 0) {
         row.botsLeased = 0;

@@ -10,13 +10,16 @@ void addIssueCommand(CLI::App& app, Cli& cli) {
     struct Options {
         std::string license, request, out;
         int freshDays = 365;
+        bool otherHardware = false;
     };
     auto options = std::make_shared<Options>();
     auto* command = app.add_subcommand("issue", "Answer a machine's request with a license file");
     command->footer(
         "A license is for one device: the first request takes its seat. The same request gets the same file, byte for\n"
         "byte; a new request of the same device gets a newer document; another device is refused until the seat is\n"
-        "released. A trial, and a license sold by --days, runs from its first document.\n\n"
+        "released, and so is the same device on other hardware, unless --other-hardware says that it may. A machine\n"
+        "that was reinstalled takes its own seat back. A trial, and a license sold by --days, runs from its first "
+        "document.\n\n"
         "Examples:\n"
         "  entitle-server issue --license lic_4k… --request machine.request --out machine.license\n"
         "  entitle-server issue --license CO-… --request - < machine.request > machine.license");
@@ -29,6 +32,8 @@ void addIssueCommand(CLI::App& app, Cli& cli) {
         ->type_name("DAYS")
         ->check(CLI::Range(1, maxFreshDays))
         ->capture_default_str();
+    command->add_flag("--other-hardware", options->otherHardware,
+                      "Bind the device's seat to the machine that asks, though its hardware is another");
     command->callback([&cli, options] {
         cli.chosen = [&cli, options]() -> Granted<Answer> {
             auto authority = cli.open();
@@ -43,7 +48,9 @@ void addIssueCommand(CLI::App& app, Cli& cli) {
 
             IssueTerms terms;
             terms.fresh = std::chrono::days{options->freshDays};
-            const auto issued = answerRequest(*authority, row->id, *request, terms, cli.now());
+            IssueRights rights;
+            rights.otherHardware = options->otherHardware;
+            const auto issued = answerRequest(*authority, row->id, *request, terms, rights, cli.now());
             if (!issued) return issued.error();
             // Written after the commit: if this is interrupted, the same request gives the same bytes again.
             if (!options->out.empty())

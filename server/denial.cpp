@@ -80,6 +80,12 @@ std::string_view toString(DenialReason reason) {
             return "bad-backup";
         case DenialReason::nothingDecided:
             return "nothing-decided";
+        case DenialReason::otherHardware:
+            return "other-hardware";
+        case DenialReason::approvalWaits:
+            return "approval-waits";
+        case DenialReason::approvalDenied:
+            return "approval-denied";
     }
     return "refused";
 }

@@ -47,6 +47,9 @@ enum class DenialReason : std::uint8_t {
     databaseExists,  // where a backup should be put, or restored to
     badBackup,       // the file is no whole backup of this authority
     nothingDecided,  // no license was ever revoked or suspended
+    otherHardware,   // the device's key is at hand, on a machine that its seat is not bound to
+    approvalWaits,   // an admin was asked
+    approvalDenied,  // and said no, not long ago
 };
 std::string_view toString(DenialReason);  // one stable word each, for --json: "seat-taken"
 

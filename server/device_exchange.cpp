@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "license/catalogue.h"
-#include "license/fingerprint.h"
 #include "server/bot_lease.h"
 #include "server/hardware.h"
 #include "server/in_force.h"
@@ -189,12 +188,15 @@ class Decision {
             ExchangeDecision go;
             if (auto no = bind(row, go)) return std::move(*no);
             go.write.attempt = "granted";
+            // One seated before the marks were kept may find them taken.
+            if (facts_.license.type == "trial" && facts_.otherTrials.empty())
+                go.write.trialMarks = trialMarksOf(request_.fingerprint);
             return grant(std::move(row), restartChain(TokenChain{}, request_.rid, means_.fresh).chain, std::move(go));
         }
         ExchangeDecision go;
         go.write.attempt = "granted";
         go.write.event = "activated";
-        if (const DeviceRow* earlier = sameMachine()) {
+        if (const DeviceRow* earlier = seatOfSameHardware(facts_.others, request_.fingerprint)) {
             if (facts_.enrolments >= policy_.enrolments)
                 if (auto no = askAdmin("enrolments", tooOften(), go)) return std::move(*no);
             go.write.releases.push_back({earlier->number, TransferKind::enrol, true});
@@ -240,33 +242,18 @@ class Decision {
 
     // --- rules ------------------------------------------------------------------------------------------------------
 
-    // SAME goes on with what was enrolled; DRIFT that the machine itself backs is bound anew; else an admin decides.
+    // Hardware that an admin approved is enrolled too.
     std::optional<ExchangeDecision> bind(DeviceRow& row, ExchangeDecision& go) const {
-        const FingerprintTemplate enrolled = enrolledOf(row);
-        if (enrolled.components.empty() || request_.fingerprint == enrolled) {
-            enrol(row, request_.fingerprint);
-            return std::nullopt;
-        }
-        const MatchReport report = match(enrolled, request_.fingerprint);
-        if (report.match == Match::same) return std::nullopt;
-        const bool byItself = report.match == Match::drift && report.strongMatched;
-        if (!byItself)
-            if (auto no = askAdmin(toString(report.match),
+        const Binding binding = bindHardware(row, request_.fingerprint);
+        if (binding.bound == Bound::asEnrolled) return std::nullopt;
+        if (binding.bound == Bound::otherHardware) {
+            if (auto no = askAdmin(toString(binding.match),
                                    "This machine's hardware is not what the license was bound to.", go))
                 return no;
-        go.write.attempt = "rebound";
-        enrol(row, request_.fingerprint);
-        return std::nullopt;
-    }
-
-    const DeviceRow* sameMachine() const {
-        for (const auto& other : facts_.others) {
-            if (other.deviceKey.empty()) continue;
-            const auto enrolled = enrolledOf(other);
-            if (!enrolled.components.empty() && match(enrolled, request_.fingerprint).match == Match::same)
-                return &other;
+            enrol(row, request_.fingerprint);
         }
-        return nullptr;
+        go.write.attempt = "rebound";
+        return std::nullopt;
     }
 
     // Another machine holds the seat. Its owner releases it; past the cap, an admin's yes moves it here.
@@ -301,15 +288,6 @@ class Decision {
         return row;
     }
 
-    // What others hold, less what this decision takes back from them.
-    std::int64_t leasedToOthers(const std::vector<Release>& releases) const {
-        std::int64_t leased = facts_.leasedToOthers;
-        for (const auto& release : releases)
-            for (const auto& other : facts_.others)
-                if (other.number == release.number && release.endsLease) leased -= leaseOf(other, now_);
-        return leased;
-    }
-
     ExchangeDecision grant(DeviceRow row, const TokenChain& chain, ExchangeDecision go) {
         const LicenseRow& license = facts_.license;
         License document;
@@ -339,7 +317,7 @@ class Decision {
         row.rolling = stateOf(chain);
         row.lastSeenAt = now_;
         row.botsInUse = request_.bots;
-        leaseBots(row, document, license, leasedToOthers(go.write.releases), now_);
+        leaseBots(row, document, license, leasedToOthers(facts_, go.write.releases, now_), now_);
         row.document = DeviceDocument{document.sequence, now_, document.freshUntil, document.grace};
 
         go.outcome = Outcome::granted;

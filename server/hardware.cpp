@@ -21,6 +21,28 @@ void enrol(DeviceRow& row, const FingerprintTemplate& machine) {
     if (!machine.components.empty()) row.fingerprint = boost::json::serialize(fingerprintClaim(machine));
 }
 
+Binding bindHardware(DeviceRow& seat, const FingerprintTemplate& machine) {
+    const FingerprintTemplate enrolled = enrolledOf(seat);
+    if (enrolled.components.empty() || machine == enrolled) {
+        enrol(seat, machine);
+        return {};
+    }
+    const MatchReport report = match(enrolled, machine);
+    if (report.match == Match::same) return {};
+    if (report.match != Match::drift || !report.strongMatched) return {Bound::otherHardware, report.match};
+    enrol(seat, machine);
+    return {Bound::anew, report.match};
+}
+
+const DeviceRow* seatOfSameHardware(const std::vector<DeviceRow>& held, const FingerprintTemplate& machine) {
+    for (const auto& row : held) {
+        if (row.deviceKey.empty()) continue;
+        const auto enrolled = enrolledOf(row);
+        if (!enrolled.components.empty() && match(enrolled, machine).match == Match::same) return &row;
+    }
+    return nullptr;
+}
+
 std::vector<std::string> trialMarksOf(const FingerprintTemplate& fingerprint) {
     std::vector<std::string> marks;
     const auto take = [&](std::string_view name) {

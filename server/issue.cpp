@@ -4,6 +4,7 @@
 
 #include "license/catalogue.h"
 #include "server/bot_lease.h"
+#include "server/hardware.h"
 
 namespace entitle {
 namespace {
@@ -34,10 +35,13 @@ Granted<IssueDecision> repeatAnswer(const IssueFacts& facts, const KeySet& curre
         return Denial{DenialReason::answerStale, "this request was answered on " + toRfc3339(answer.issuedAt) +
                                                      ", and that document was fresh until " +
                                                      toRfc3339(answer.freshUntil) + ": " + makeAnother};
-    return IssueDecision{true, {}, {}};
+    IssueDecision out;
+    out.repeat = true;
+    out.write.attempt = "repeated";
+    return out;
 }
 
-std::optional<Denial> refuseRequest(const IssueFacts& facts, const KeySet& current, const OfflineRequest& request) {
+std::optional<Denial> refuseRequest(const KeySet& current, const OfflineRequest& request) {
     if (request.authority != current.authority)
         return Denial{DenialReason::wrongAuthority, "this request asks the authority '" + request.authority +
                                                         "', and this one is '" + current.authority +
@@ -56,24 +60,96 @@ std::optional<Denial> refuseRequest(const IssueFacts& facts, const KeySet& curre
         return Denial{DenialReason::sequenceSpent,
                       "the request claims to have seen document number " + std::to_string(request.highestSequence) +
                           ", which no authority has issued: reset the machine's daemon and make a new request"};
-    const auto held = static_cast<int>(facts.others.size());
-    if (!facts.seat && held >= facts.license.deviceLimit) {
-        const std::string& id = facts.license.id.value;
-        const std::string limit =
-            facts.license.deviceLimit == 1 ? "one device" : std::to_string(facts.license.deviceLimit) + " devices";
-        const auto& holder = facts.others.front();
-        return Denial{DenialReason::seatTaken, "license " + id + " is for " + limit + " and is held by " +
-                                                   deviceWords(holder) + (held > 1 ? " and others" : "") +
-                                                   ". To move it: entitle-server license release " + id + " --device " +
-                                                   holder.device.value};
+    return std::nullopt;
+}
+
+Denial seatTaken(const IssueFacts& facts) {
+    const std::string& id = facts.license.id.value;
+    const std::string limit =
+        facts.license.deviceLimit == 1 ? "one device" : std::to_string(facts.license.deviceLimit) + " devices";
+    if (facts.others.empty()) return {DenialReason::seatTaken, "license " + id + " is for " + limit};
+    const auto& holder = facts.others.front();
+    return {DenialReason::seatTaken, "license " + id + " is for " + limit + " and is held by " + deviceWords(holder) +
+                                         (facts.others.size() > 1 ? " and others" : "") +
+                                         ". To move it: entitle-server license release " + id + " --device " +
+                                         holder.device.value};
+}
+
+// Nothing: go on. Else the answer; one that waits asks by `write`.
+std::optional<Granted<IssueDecision>> askAdmin(const IssueFacts& facts, const OfflineRequest& request,
+                                               const IssueRights& rights, std::string_view reason, std::string words,
+                                               Instant now, Exchange& write) {
+    const auto& approval = facts.approval;
+    if (approval && approval->state == ApprovalState::approved) {
+        write.usedApproval = approval->number;
+        return std::nullopt;
     }
+    if (!rights.askAdmin)
+        return Denial{
+            DenialReason::otherHardware,
+            std::move(words) +
+                ": a copy of that machine's state directory, or other hardware in it. If the other machine is "
+                "gone, bind this one with --other-hardware"};
+    if (approval && approval->state == ApprovalState::denied && approval->decidedAt &&
+        now < *approval->decidedAt + rights.approvalRefused)
+        return Denial{DenialReason::approvalDenied, "an administrator refused this machine: " + words};
+    IssueDecision out;
+    out.waits = Denial{DenialReason::approvalWaits,
+                       std::move(words) + ". An administrator must approve it; then bring the same request again"};
+    out.write.askApproval = reason;
+    out.write.approvalLabel = request.hostLabel;
+    if (!approval || approval->state != ApprovalState::waiting)
+        out.write.attempt = toString(DenialReason::approvalWaits);  // once
+    return out;
+}
+
+// The seat this device shall hold, filled into `write.device`; or the answer instead.
+std::optional<Granted<IssueDecision>> seat(const IssueFacts& facts, const OfflineRequest& request,
+                                           const IssueRights& rights, Instant now, Exchange& write) {
+    write.attempt = "granted";
+    const bool trial = facts.license.type == "trial";
+    if (trial && !facts.holds() && !facts.otherTrials.empty())
+        return Denial{DenialReason::trialUsed, "this machine had its trial already: a trial is given once"};
+    if (trial && facts.otherTrials.empty()) write.trialMarks = trialMarksOf(request.fingerprint);
+    if (facts.holds()) {
+        DeviceRow row = *facts.device;
+        const Binding binding = bindHardware(row, request.fingerprint);
+        if (binding.bound == Bound::otherHardware && !rights.otherHardware)
+            if (auto no = askAdmin(facts, request, rights, toString(binding.match),
+                                   "this machine's hardware is not what license " + facts.license.id.value +
+                                       " was bound to for " + deviceWords(row),
+                                   now, write))
+                return no;
+        if (binding.bound == Bound::otherHardware) enrol(row, request.fingerprint);
+        if (binding.bound != Bound::asEnrolled) write.attempt = "rebound";
+        write.device = std::move(row);
+    } else {
+        DeviceRow row;
+        if (const DeviceRow* earlier = seatOfSameHardware(facts.others, request.fingerprint)) {
+            if (rights.askAdmin && facts.enrolments >= rights.enrolments)
+                if (auto no = askAdmin(facts, request, rights, "enrolments",
+                                       "this machine enrolled anew too often of late", now, write))
+                    return no;
+            write.releases.push_back({earlier->number, TransferKind::enrol, true});
+        } else if (facts.full()) {
+            return seatTaken(facts);
+        }
+        row.device = request.device();
+        row.takenAt = now;
+        if (facts.device) row.name = facts.device->name;
+        enrol(row, request.fingerprint);
+        write.device = std::move(row);
+        write.event = "activated";
+    }
+    write.device->deviceKey = request.deviceKey.paserk();
+    write.device->hostLabel = request.hostLabel;
     return std::nullopt;
 }
 
 }  // namespace
 
 Granted<IssueDecision> decideIssue(const IssueFacts& facts, const KeySet& current, const OfflineRequest& request,
-                                   const IssueTerms& terms, Instant now) {
+                                   const IssueTerms& terms, const IssueRights& rights, Instant now) {
     const LicenseRow& license = facts.license;
     if (license.endsAt && now >= *license.endsAt)
         return Denial{DenialReason::licenseEnded, "license " + license.id.value + " ended on " +
@@ -83,14 +159,18 @@ Granted<IssueDecision> decideIssue(const IssueFacts& facts, const KeySet& curren
     if (license.status == LicenseStatus::suspended)
         return Denial{DenialReason::licenseSuspended, "license " + license.id.value + " is suspended" + since(license) +
                                                           ": nothing is signed until it is reinstated"};
-    if (auto denial = refuseRequest(facts, current, request)) return *denial;
+    if (auto denial = refuseRequest(current, request)) return *denial;
     if (facts.answer) return repeatAnswer(facts, current, now);
 
-    License claims;
+    IssueDecision out;
+    if (auto instead = seat(facts, request, rights, now, out.write)) return std::move(*instead);
+    DeviceRow& row = *out.write.device;
+
+    License& claims = out.claims;
     claims.authority = current.authority;
     claims.id = license.id;
     claims.device = request.device();
-    claims.fingerprint = request.fingerprint;
+    claims.fingerprint = enrolledOf(row);
     claims.issuedAt = now;
     claims.notBefore = now - clockTolerance;
     claims.freshUntil = now + terms.fresh;
@@ -107,9 +187,10 @@ Granted<IssueDecision> decideIssue(const IssueFacts& facts, const KeySet& curren
     claims.check = terms.check;
     claims.sequence = std::max(license.lastSequence, request.highestSequence) + 1;
     claims.nonce = request.nonce;
-    DeviceRow seat = facts.seat.value_or(DeviceRow{});
-    leaseBots(seat, claims, license, facts.leasedToOthers, now);
-    return IssueDecision{false, std::move(claims), seat.leasedUntil};
+    leaseBots(row, claims, license, leasedToOthers(facts, out.write.releases, now), now);
+    out.write.sequence = claims.sequence;
+    if (claims.endsAt && !license.endsAt) out.write.endsAt = claims.endsAt;
+    return out;
 }
 
 const SigningKeyEntry* signingKeyFor(const KeySet& set, const std::vector<std::string>& atHand, Instant now) {

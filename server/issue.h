@@ -17,6 +17,15 @@ struct IssueTerms {
     Seconds check = std::chrono::hours{24};
     Seconds offline = std::chrono::hours{72};  // uptime without contact while the device's clock is suspect
 };
+
+// What whoever brings the request may decide about hardware. A file is carried by anybody: it proves no more than that
+// its device key is at hand.
+struct IssueRights {
+    bool askAdmin = false;       // a license's owner: what is not theirs to decide waits for an admin
+    bool otherHardware = false;  // an admin has seen to it: the seat is bound to the machine that asks
+    int enrolments = 3;          // of an owner, since ExchangeQuery::countFrom
+    Seconds approvalRefused = std::chrono::days{7};  // as ExchangePolicy's
+};
 inline constexpr Seconds clockTolerance = std::chrono::minutes{5};  // nbf lies this much before iat: clocks differ
 inline constexpr int maxFreshDays = 730;
 
@@ -25,14 +34,15 @@ inline constexpr int maxFreshDays = 730;
 inline constexpr std::uint64_t maxClaimedSequence = std::uint64_t{1} << 48;
 
 struct IssueDecision {
-    bool repeat = false;  // facts.answer is the answer; `claims` is empty
+    bool repeat = false;          // facts.answer is the answer; `claims` is empty
+    std::optional<Denial> waits;  // an admin was asked by `write`; `claims` is empty
     License claims;
-    std::optional<Instant> leasedUntil;  // with claims.botsLeased: of a license that has a total over its devices
+    Exchange write;
 };
 
 // `current` is the verified form of facts.keySet.
 Granted<IssueDecision> decideIssue(const IssueFacts&, const KeySet& current, const OfflineRequest&, const IssueTerms&,
-                                   Instant now);
+                                   const IssueRights&, Instant now);
 
 // The key to sign with now: of the entries neither revoked nor outside their times, whose secret is at hand, the one
 // that ends last. nullptr if there is none.

@@ -3,11 +3,11 @@
 #include <array>
 #include <stdexcept>
 
-#include <boost/json/serialize.hpp>
 #include <sodium.h>
 
-#include "license/fingerprint_claim.h"
 #include "license/sodium.h"
+#include "server/exchange_policy.h"
+#include "server/hardware.h"
 
 namespace entitle {
 namespace {
@@ -40,15 +40,9 @@ std::string commentFor(const License& license, const std::string& hostLabel) {
     return text + "On that machine: entitlectl import FILE";
 }
 
-NewDocument sign(const Authority& authority, const KeySet& set, const License& claims, const OfflineRequest& request,
+DocumentRow sign(const Authority& authority, const KeySet& set, const License& claims, const OfflineRequest& request,
                  const std::string& requestHash, const SigningKeyEntry& entry, const SecretKey& key) {
-    NewDocument made;
-    made.device = claims.device;
-    made.deviceKey = request.deviceKey.paserk();
-    made.fingerprint = boost::json::serialize(fingerprintClaim(request.fingerprint));
-    made.endsAt = claims.endsAt;
-    made.botsLeased = claims.botsLeased.value_or(0);
-    auto& row = made.document;
+    DocumentRow row;
     row.sequence = claims.sequence;
     row.requestHash = requestHash;
     row.signingKeyId = entry.key.keyId();
@@ -60,13 +54,14 @@ NewDocument sign(const Authority& authority, const KeySet& set, const License& c
     row.token = signLicense(key, claims);
     if (set.authority != authority.roots().authority || verifyLicense(row.token, set, claims.device).value() != claims)
         throw std::logic_error("the document just signed does not verify");
-    return made;
+    return row;
 }
 
 }  // namespace
 
 Granted<IssuedFile> answerRequest(const Authority& authority, Store& store, const LicenseId& id,
-                                  std::string_view requestFile, const IssueTerms& terms, Instant now) {
+                                  std::string_view requestFile, const IssueTerms& terms, const IssueRights& rights,
+                                  Instant now) {
     const auto token = parseRequestFile(requestFile);
     if (!token) return badRequest(token.error());
     const auto request = verifyOfflineRequest(*token);
@@ -75,11 +70,12 @@ Granted<IssuedFile> answerRequest(const Authority& authority, Store& store, cons
 
     const std::string hash = hashOf(*token);
     std::optional<Instant> keyEnds;
-    const auto decide = [&](const IssueFacts& facts) -> Granted<std::optional<NewDocument>> {
+    const auto decide = [&](const IssueFacts& facts) -> Granted<Issue> {
         const KeySet set = authority.verified(facts.keySet);
-        const auto decision = decideIssue(facts, set, *request, terms, now);
+        auto decision = decideIssue(facts, set, *request, terms, rights, now);
         if (!decision) return decision.error();
-        if (decision->repeat) return std::optional<NewDocument>();
+        Issue made{std::move(decision->write), std::nullopt, std::move(decision->waits)};
+        if (decision->repeat || made.waits) return made;
         const SigningKeyEntry* entry = signingKeyFor(set, signingKeysAtHand(authority.files(), set), now);
         if (entry == nullptr)
             return Denial{DenialReason::noSigningKey,
@@ -88,11 +84,16 @@ Granted<IssuedFile> answerRequest(const Authority& authority, Store& store, cons
         const auto key = readSigningKey(authority.files(), entry->key);
         if (!key) return key.error();
         keyEnds = entry->expires;
-        auto made = sign(authority, set, decision->claims, *request, hash, *entry, *key);
-        made.leasedUntil = decision->leasedUntil;
-        return std::optional(std::move(made));
+        made.document = sign(authority, set, decision->claims, *request, hash, *entry, *key);
+        return made;
     };
-    auto issued = store.issue(id, hash, request->device(), now, decide);
+    ExchangeQuery query;
+    query.license = id;
+    query.device = request->device();
+    query.now = now;
+    query.trialMarks = trialMarksOf(request->fingerprint);
+    query.countFrom = now - ExchangePolicy{}.window;
+    auto issued = store.issue(query, hash, decide);
     if (!issued) return issued.error();
 
     const auto license = verifyLicense(issued->document.token, authority.verified(issued->keySet), request->device());

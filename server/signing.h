@@ -21,10 +21,10 @@ struct IssuedFile {
 // `requestFile`: the text of the file that `entitlectl request` wrote.
 // `store`: of this authority's database.
 Granted<IssuedFile> answerRequest(const Authority&, Store& store, const LicenseId&, std::string_view requestFile,
-                                  const IssueTerms&, Instant now);
+                                  const IssueTerms&, const IssueRights&, Instant now);
 inline Granted<IssuedFile> answerRequest(Authority& authority, const LicenseId& id, std::string_view requestFile,
-                                         const IssueTerms& terms, Instant now) {
-    return answerRequest(authority, authority.store(), id, requestFile, terms, now);
+                                         const IssueTerms& terms, const IssueRights& rights, Instant now) {
+    return answerRequest(authority, authority.store(), id, requestFile, terms, rights, now);
 }
 
 }  // namespace entitle

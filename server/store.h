@@ -22,26 +22,17 @@
 namespace entitle {
 
 // Everything the decision about one offline request needs, read under the license's lock.
-struct IssueFacts {
-    LicenseRow license;
-    KeySetRow keySet;                       // the newest
-    std::optional<DeviceRow> seat;          // the one this device holds
-    std::vector<DeviceRow> others;          // held by other devices, oldest first
-    std::int64_t leasedToOthers = 0;        // bots, leases that have not ended, released devices included
+struct IssueFacts : ExchangeFacts {         // `others` and `approval` always
     std::optional<DocumentRow> answer;      // what this very request was answered before
     std::optional<DeviceRow> answerSeat;    // and the seat it was for
     std::optional<KeySetRow> answerKeySet;  // and the key set that went with it
 };
 
-// A document to be recorded. The seat is taken for the device if it holds none yet.
-struct NewDocument {
-    DocumentRow document;  // `seat` is filled in
-    DeviceId device;
-    std::string deviceKey;
-    std::string fingerprint;        // the enrolled template, as JSON
-    std::optional<Instant> endsAt;  // the license's end, from its first document on
-    std::int64_t botsLeased = 0;    // of the license's total; see DeviceRow
-    std::optional<Instant> leasedUntil;
+// What such a decision writes.
+struct Issue {
+    Exchange write;
+    std::optional<DocumentRow> document;  // to be recorded; `seat` is filled in. None: facts.answer stands, or it …
+    std::optional<Denial> waits;          // … waits for what `write` asks: the answer until then
 };
 
 struct IssuedDocument {
@@ -136,11 +127,9 @@ class Store {
 
     // --- offline documents (store_issue.cpp)
     std::vector<DocumentRow> documents(const LicenseId&);  // oldest first
-    // `decide` returns the document to record, nothing when `facts.answer` stands, or a denial. The attempt is recorded
-    // whatever the outcome.
-    using Decide = std::function<Granted<std::optional<NewDocument>>(const IssueFacts&)>;
-    Granted<IssuedDocument> issue(const LicenseId&, const std::string& requestHash, const DeviceId&, Instant now,
-                                  const Decide& decide);
+    // As `exchange`, for a request that came as a file: the same request is told what it was answered before.
+    using DecideIssue = std::function<Granted<Issue>(const IssueFacts&)>;
+    Granted<IssuedDocument> issue(const ExchangeQuery&, const std::string& requestHash, const DecideIssue& decide);
 
     // --- news (store_events.cpp)
     // Called after the commit, on the thread that committed: the events of this Store's own transactions.

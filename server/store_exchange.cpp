@@ -78,92 +78,101 @@ void noteSigningUse(Sql& sql, const SigningUse& use) {
         use.keyId, use.until);
 }
 
+std::optional<ExchangeFacts> Store::Session::readFacts(Sql& sql, const ExchangeQuery& query) {
+    const std::string& id = query.license.value;
+    auto license = lockLicense(sql, query.license, 1);
+    if (!license) return std::nullopt;
+
+    ExchangeFacts facts;
+    facts.license = std::move(*license);
+    facts.device = sql.row<DeviceColumns>(
+        "FROM devices WHERE license_id = :id AND device_id = :device ORDER BY number DESC "
+        "LIMIT 1",
+        id, query.device.value);
+    const auto [version, epoch, leased, owner, enrol] = sql.numbers<5>(
+        "SELECT (SELECT MAX(version) FROM key_sets), (SELECT revocation_epoch FROM authority), "
+        "(SELECT SUM(bots_leased) FROM devices WHERE license_id = :id1 AND device_id <> :device AND "
+        "leased_until > :now), "
+        "(SELECT COUNT(*) FROM transfers WHERE license_id = :id2 AND kind = 'owner' AND at >= :from1), "
+        "(SELECT COUNT(*) FROM transfers WHERE license_id = :id3 AND kind = 'enrol' AND at >= :from2)",
+        id, query.device.value, query.now, id, query.countFrom, id, query.countFrom);
+    facts.keySet = newestKeySet(sql, version);
+    facts.revocationEpoch = static_cast<std::uint64_t>(epoch);
+    facts.leasedToOthers = leased;
+    facts.ownerTransfers = atMost(owner);
+    facts.enrolments = atMost(enrol);
+    if (!facts.holds() || query.withOthers) {
+        facts.others = heldDevices(sql, query.license);
+        facts.others.erase(std::remove_if(facts.others.begin(), facts.others.end(),
+                                          [&](const DeviceRow& row) { return row.device == query.device; }),
+                           facts.others.end());
+        facts.approval = sql.row<ApprovalColumns>(
+            "FROM approvals WHERE license_id = :id AND device_id = :device ORDER BY number DESC LIMIT 1", id,
+            query.device.value);
+    }
+    facts.otherTrials = otherTrials(sql, query);
+    return facts;
+}
+
+Denial Store::Session::refuse(Sql& sql, const ExchangeQuery& query, const ExchangeFacts& facts, const Denial& denial) {
+    setLastSequence(sql, query.license, facts.license.lastSequence);
+    recordAttempt(sql, query.license, query.device, query.now, toString(denial.reason));
+    return denial;
+}
+
+Exchanged Store::Session::apply(Sql& sql, const ExchangeQuery& query, ExchangeFacts facts, Exchange made) {
+    check(facts, made);
+    for (const auto& release : made.releases) freeSeat(sql, query.license, release, query.now);
+    const bool taken = made.device && made.device->number == 0;
+    if (taken) {
+        made.device->device = query.device;
+        takeSeat(sql, query.license, *made.device);
+    } else if (made.device) {
+        updateDevice(sql, query.license, *made.device);
+    }
+    if (made.token) {
+        made.token->license = query.license;
+        made.token->device = made.device ? made.device->number : facts.device.value().number;
+        insertToken(sql, *made.token);
+        forgetOldTokens(sql, *made.token);
+    }
+    if (made.sequence != facts.license.lastSequence + 1)
+        setLastSequence(sql, query.license, std::max(made.sequence, facts.license.lastSequence));
+    if (made.endsAt && made.endsAt != facts.license.endsAt)
+        sql.run("UPDATE licenses SET ends_at = :ends WHERE id = :id", *made.endsAt, query.license.value);
+    for (const auto& mark : made.trialMarks) addTrialMark(sql, query.license, mark);
+    if (!made.askApproval.empty()) askApproval(sql, query, made);
+    if (made.usedApproval) sql.run("UPDATE approvals SET state = 'used' WHERE number = :number", *made.usedApproval);
+    if (!made.attempt.empty()) recordAttempt(sql, query.license, query.device, query.now, made.attempt);
+    if (!made.event.empty()) addEvent(sql, query.license, made.event, query.now);
+
+    Exchanged done;
+    done.license = std::move(facts.license);
+    done.license.lastSequence = std::max(made.sequence, done.license.lastSequence);
+    if (made.endsAt) done.license.endsAt = made.endsAt;
+    done.license.devicesHeld += (taken ? 1 : 0) - static_cast<int>(made.releases.size());
+    done.keySet = std::move(facts.keySet);
+    done.device = made.device ? std::move(made.device) : std::move(facts.device);
+    return done;
+}
+
 Granted<Exchanged> Store::exchange(const ExchangeQuery& query, const DecideExchange& decide) {
     std::optional<SigningUse> noted;
     auto out = session_->write([&](Sql& sql) -> Granted<Exchanged> {
         noted.reset();
-        const std::string& id = query.license.value;
-        auto license = lockLicense(sql, query.license, 1);
-        if (!license) return noSuchLicense(query.license);
-
-        ExchangeFacts facts;
-        facts.license = std::move(*license);
-        facts.device = sql.row<DeviceColumns>(
-            "FROM devices WHERE license_id = :id AND device_id = :device ORDER BY number DESC LIMIT 1", id,
-            query.device.value);
-        const auto [version, epoch, leased, owner, enrol] = sql.numbers<5>(
-            "SELECT (SELECT MAX(version) FROM key_sets), (SELECT revocation_epoch FROM authority), "
-            "(SELECT SUM(bots_leased) FROM devices WHERE license_id = :id1 AND device_id <> :device AND "
-            "leased_until > :now), "
-            "(SELECT COUNT(*) FROM transfers WHERE license_id = :id2 AND kind = 'owner' AND at >= :from1), "
-            "(SELECT COUNT(*) FROM transfers WHERE license_id = :id3 AND kind = 'enrol' AND at >= :from2)",
-            id, query.device.value, query.now, id, query.countFrom, id, query.countFrom);
-        facts.keySet = session_->newestKeySet(sql, version);
-        facts.revocationEpoch = static_cast<std::uint64_t>(epoch);
-        facts.leasedToOthers = leased;
-        facts.ownerTransfers = atMost(owner);
-        facts.enrolments = atMost(enrol);
-        if (!facts.holds() || query.withOthers) {
-            facts.others = heldDevices(sql, query.license);
-            facts.others.erase(std::remove_if(facts.others.begin(), facts.others.end(),
-                                              [&](const DeviceRow& row) { return row.device == query.device; }),
-                               facts.others.end());
-            facts.approval = sql.row<ApprovalColumns>(
-                "FROM approvals WHERE license_id = :id AND device_id = :device ORDER BY number DESC LIMIT 1", id,
-                query.device.value);
-        }
-        facts.otherTrials = otherTrials(sql, query);
-
-        auto decided = decide(facts);
-        if (!decided) {
-            setLastSequence(sql, query.license, facts.license.lastSequence);
-            recordAttempt(sql, query.license, query.device, query.now, toString(decided.error().reason));
-            return decided.error();
-        }
-        Exchange& made = *decided;
-        check(facts, made);
-
-        for (const auto& release : made.releases) freeSeat(sql, query.license, release, query.now);
-        const bool taken = made.device && made.device->number == 0;
-        if (taken) {
-            made.device->device = query.device;
-            takeSeat(sql, query.license, *made.device);
-        } else if (made.device) {
-            updateDevice(sql, query.license, *made.device);
-        }
-        if (made.token) {
-            made.token->license = query.license;
-            made.token->device = made.device ? made.device->number : facts.device.value().number;
-            insertToken(sql, *made.token);
-            forgetOldTokens(sql, *made.token);
-        }
-        if (made.sequence != facts.license.lastSequence + 1)
-            setLastSequence(sql, query.license, std::max(made.sequence, facts.license.lastSequence));
-        if (made.endsAt && made.endsAt != facts.license.endsAt)
-            sql.run("UPDATE licenses SET ends_at = :ends WHERE id = :id", *made.endsAt, id);
-        if (made.signedWith) {
-            const auto use = inWholeDays(*made.signedWith);
+        auto facts = session_->readFacts(sql, query);
+        if (!facts) return noSuchLicense(query.license);
+        auto decided = decide(*facts);
+        if (!decided) return session_->refuse(sql, query, *facts, decided.error());
+        if (decided->signedWith) {
+            const auto use = inWholeDays(*decided->signedWith);
             const auto known = session_->signingUses.find(use.keyId);
             if (known == session_->signingUses.end() || known->second < use.until) {
                 noteSigningUse(sql, use);
                 noted = use;
             }
         }
-        for (const auto& mark : made.trialMarks) addTrialMark(sql, query.license, mark);
-        if (!made.askApproval.empty()) askApproval(sql, query, made);
-        if (made.usedApproval)
-            sql.run("UPDATE approvals SET state = 'used' WHERE number = :number", *made.usedApproval);
-        if (!made.attempt.empty()) recordAttempt(sql, query.license, query.device, query.now, made.attempt);
-        if (!made.event.empty()) session_->addEvent(sql, query.license, made.event, query.now);
-
-        Exchanged done;
-        done.license = std::move(facts.license);
-        done.license.lastSequence = std::max(made.sequence, done.license.lastSequence);
-        if (made.endsAt) done.license.endsAt = made.endsAt;
-        done.license.devicesHeld += (taken ? 1 : 0) - static_cast<int>(made.releases.size());
-        done.keySet = std::move(facts.keySet);
-        done.device = made.device ? std::move(made.device) : std::move(facts.device);
-        return done;
+        return session_->apply(sql, query, std::move(*facts), std::move(*decided));
     });
     if (noted) session_->signingUses[noted->keyId] = noted->until;
     return out;

@@ -20,68 +20,32 @@ std::vector<DocumentRow> Store::documents(const LicenseId& id) {
     });
 }
 
-Granted<IssuedDocument> Store::issue(const LicenseId& id, const std::string& requestHash, const DeviceId& device,
-                                     Instant now, const Decide& decide) {
+Granted<IssuedDocument> Store::issue(const ExchangeQuery& query, const std::string& requestHash,
+                                     const DecideIssue& decide) {
     return session_->write([&](Sql& sql) -> Granted<IssuedDocument> {
-        auto license = lockLicense(sql, id);
-        if (!license) return noSuchLicense(id);
-        IssueFacts facts;
-        facts.license = std::move(*license);
-        facts.keySet = session_->newestKeySet(sql);
-        for (auto& row : heldDevices(sql, id)) {
-            if (row.device == device) {
-                facts.seat = std::move(row);
-            } else {
-                facts.others.push_back(std::move(row));
-            }
-        }
-        facts.leasedToOthers = sql.number(
-            "SELECT COALESCE(SUM(bots_leased), 0) FROM devices WHERE license_id = :id AND device_id <> :device AND "
-            "leased_until > :now",
-            id.value, device.value, now);
-        facts.answer = sql.row<DocumentColumns>("FROM documents WHERE license_id = :id AND request_hash = :hash",
-                                                id.value, requestHash);
+        ExchangeQuery asked = query;
+        asked.withOthers = true;
+        auto found = session_->readFacts(sql, asked);
+        if (!found) return noSuchLicense(query.license);
+        IssueFacts facts{std::move(*found), {}, {}, {}};
+        const std::string& id = query.license.value;
+        facts.answer =
+            sql.row<DocumentColumns>("FROM documents WHERE license_id = :id AND request_hash = :hash", id, requestHash);
         if (facts.answer) {
-            facts.answerSeat = sql.row<DeviceColumns>("FROM devices WHERE license_id = :id AND number = :number",
-                                                      id.value, facts.answer->seat);
+            facts.answerSeat = sql.row<DeviceColumns>("FROM devices WHERE license_id = :id AND number = :number", id,
+                                                      facts.answer->seat);
             facts.answerKeySet =
                 sql.row<KeySetColumns>("FROM key_sets WHERE version = :version", facts.answer->keySetVersion);
         }
 
-        auto made = decide(facts);
-        if (!made) {
-            recordAttempt(sql, id, device, now, toString(made.error().reason));
-            return made.error();
-        }
-        if (!*made) {
-            recordAttempt(sql, id, device, now, "repeated");
-            return IssuedDocument{facts.answer.value(), facts.answerKeySet.value(), true};
-        }
-        NewDocument& fresh = **made;
-        DeviceRow seat;
-        if (facts.seat) {
-            seat = *facts.seat;
-            seat.hostLabel = fresh.document.hostLabel;
-            if (!fresh.fingerprint.empty()) seat.fingerprint = fresh.fingerprint;
-            seat.botsLeased = fresh.botsLeased;
-            seat.leasedUntil = fresh.leasedUntil;
-            updateDevice(sql, id, seat);
-        } else {
-            seat.device = fresh.device;
-            seat.deviceKey = fresh.deviceKey;
-            seat.hostLabel = fresh.document.hostLabel;
-            seat.fingerprint = fresh.fingerprint;
-            seat.takenAt = now;
-            seat.botsLeased = fresh.botsLeased;
-            seat.leasedUntil = fresh.leasedUntil;
-            takeSeat(sql, id, seat);
-        }
-        fresh.document.seat = seat.number;
-        insertDocument(sql, id, fresh.document);
-        sql.run("UPDATE licenses SET last_sequence = :sequence, ends_at = :ends WHERE id = :id",
-                fresh.document.sequence, fresh.endsAt, id.value);
-        recordAttempt(sql, id, device, now, "granted");
-        return IssuedDocument{std::move(fresh.document), facts.keySet, false};
+        auto decided = decide(facts);
+        if (!decided) return session_->refuse(sql, asked, facts, decided.error());
+        const auto done = session_->apply(sql, asked, facts, std::move(decided->write));
+        if (decided->waits) return *decided->waits;
+        if (!decided->document) return IssuedDocument{facts.answer.value(), facts.answerKeySet.value(), true};
+        decided->document->seat = done.device.value().number;
+        insertDocument(sql, query.license, *decided->document);
+        return IssuedDocument{std::move(*decided->document), done.keySet, false};
     });
 }
 

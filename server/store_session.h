@@ -60,6 +60,12 @@ struct Store::Session {
     // Inside a transaction. Takes the authority's row: events are numbered in the order of their commits.
     void addEvent(Sql&, const LicenseId&, const std::string& what, Instant now);
 
+    // The two halves of a device's request, inside one transaction (store_exchange.cpp): what the decision is made
+    // from, behind the license's lock, which took a number for a document; and what it writes, or why not.
+    std::optional<ExchangeFacts> readFacts(Sql&, const ExchangeQuery&);
+    Exchanged apply(Sql&, const ExchangeQuery&, ExchangeFacts, Exchange);
+    Denial refuse(Sql&, const ExchangeQuery&, const ExchangeFacts&, const Denial&);
+
     Database database;
     std::optional<KeySetRow> keySet;
     std::map<std::string, Instant> signingUses;  // as committed by this session

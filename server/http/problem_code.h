@@ -10,12 +10,14 @@
 namespace entitle {
 
 // In the order of the alphabet. Stable: clients decide by them; a word may be added, never given another meaning.
-inline constexpr std::array<std::string_view, 61> problemCodes{
+inline constexpr std::array<std::string_view, 64> problemCodes{
     "account-needed",          // 403: a device's token where an account's is needed
     "admin-only",              // 403
     "already-decided",         // 409: the approval
     "ambiguous-length",        // 400: Content-Length and Transfer-Encoding
     "answer-stale",            // 409: a request file whose document no longer counts
+    "approval-denied",         // 403: an admin said no, not long ago
+    "approval-waits",          // 409: an admin was asked; then the same request again
     "bad-chunk",               // 400
     "bad-content-length",      // 400
     "bad-envelope",            // 400: not a request a device signed for this route
@@ -48,6 +50,7 @@ inline constexpr std::array<std::string_view, 61> problemCodes{
     "no-hardware",             // 422: a request file that names nothing to bind to
     "no-signing-key",          // 503: keys rotate
     "no-such-route",           // 404
+    "other-hardware",          // 409: a request file of a device that is bound to another machine
     "overloaded",              // 503
     "refused",                 // 422: a denial this list has no word for
     "request-timeout",         // 408

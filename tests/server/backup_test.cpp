@@ -135,7 +135,7 @@ TEST(PostgresqlBackup, FoundedBackedUpLostAndRestored) {
         const auto minted = mintLicense(authority->store(), *secrets, wish, noon);
         ASSERT_TRUE(minted);
         sold = minted->row;
-        ASSERT_TRUE(answerRequest(*authority, sold.id, Machine().file("desk"), IssueTerms{}, noon));
+        ASSERT_TRUE(answerRequest(*authority, sold.id, Machine().file("desk"), IssueTerms{}, IssueRights{}, noon));
         const auto made = backUp(*authority, file);
         ASSERT_TRUE(made) << made.error().message;
     }

@@ -1,5 +1,6 @@
 #include "tests/server/desk.h"
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -7,13 +8,27 @@
 
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
+#include <sodium.h>
 
 #include "license/fingerprint.h"
+#include "license/sodium.h"
 #include "server/founding.h"
 
 namespace entitle::testing {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+std::string freshMachineId() {
+    startSodium();
+    std::array<unsigned char, 16> random{};
+    randombytes_buf(random.data(), random.size());
+    std::array<char, 33> hex{};
+    return sodium_bin2hex(hex.data(), hex.size(), random.data(), random.size());
+}
+
+}  // namespace
 
 TemporaryDirectory::TemporaryDirectory() {
     // In memory where there is such a place: the tests kill processes, not machines, and an fsync there costs nothing.
@@ -41,6 +56,8 @@ void writeFile(const fs::path& path, const std::string& text) {
     out << text;
     if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
 }
+
+Machine::Machine(std::string label) : Machine(std::move(label), freshMachineId()) {}
 
 Machine::Machine(std::string label, std::string machineId)
     : label_(std::move(label)), machineId_(std::move(machineId)) {}
@@ -91,8 +108,9 @@ MintedLicense Desk::mint(const NewLicense& wish, Instant now) {
     return std::move(*minted);
 }
 
-Granted<IssuedFile> Desk::answer(const LicenseId& id, const std::string& requestFile, Instant now) {
-    return answerRequest(authority(), id, requestFile, IssueTerms{}, now);
+Granted<IssuedFile> Desk::answer(const LicenseId& id, const std::string& requestFile, Instant now,
+                                 const IssueRights& rights) {
+    return answerRequest(authority(), id, requestFile, IssueTerms{}, rights, now);
 }
 
 void Desk::execute(const std::string& sql) {

@@ -37,7 +37,8 @@ void writeFile(const std::filesystem::path&, const std::string&);
 // A machine with a device key of its own.
 class Machine {
   public:
-    explicit Machine(std::string label = "host", std::string machineId = "4c4c4544004b3510804ab9c04f4d3032");
+    explicit Machine(std::string label = "host");  // of hardware like no other
+    Machine(std::string label, std::string machineId);
     DeviceId device() const { return deviceIdOf(key_.verifyKey()); }
     OfflineRequest request(const std::string& authority) const;  // with a fresh nonce
     std::string file(const OfflineRequest&) const;               // signed, as `entitlectl request` writes it
@@ -64,7 +65,8 @@ class Desk {
 
     MintedLicense mint(const std::string& type, Instant now = noon);
     MintedLicense mint(const NewLicense&, Instant now = noon);
-    Granted<IssuedFile> answer(const LicenseId&, const std::string& requestFile, Instant now = noon);
+    Granted<IssuedFile> answer(const LicenseId&, const std::string& requestFile, Instant now = noon,
+                               const IssueRights& rights = {});
     // Raw SQL beside the store, for what the store never does.
     void execute(const std::string& sql);
 

@@ -36,7 +36,7 @@ class Issue : public ::testing::Test {
         facts_.keySet = {3, "", noon};
     }
     Granted<IssueDecision> decide(const OfflineRequest& request, Instant now = noon) {
-        return decideIssue(facts_, keySet_, request, IssueTerms{}, now);
+        return decideIssue(facts_, keySet_, request, IssueTerms{}, rights_, now);
     }
     void expectDenied(const OfflineRequest& request, DenialReason reason, Instant now = noon) {
         const auto decision = decide(request, now);
@@ -46,6 +46,7 @@ class Issue : public ::testing::Test {
     }
 
     IssueFacts facts_;
+    IssueRights rights_;
     KeySet keySet_;
     Machine machine_;
 };
@@ -113,6 +114,7 @@ TEST_F(Issue, OtherDeviceIsToldWhoHoldsTheSeatAndHowToReleaseIt) {
     holder.hostLabel = "old laptop";
     holder.takenAt = noon;
     facts_.others = {holder};
+    facts_.license.devicesHeld = 1;
     const auto decision = decide(machine_.request("desk"));
     ASSERT_FALSE(decision);
     EXPECT_EQ(decision.error().reason, DenialReason::seatTaken);
@@ -123,7 +125,7 @@ TEST_F(Issue, OtherDeviceIsToldWhoHoldsTheSeatAndHowToReleaseIt) {
 }
 
 TEST_F(Issue, HolderOfTheSeatGetsAnotherDocument) {
-    facts_.seat = heldBy(machine_);
+    facts_.device = heldBy(machine_);
     EXPECT_TRUE(decide(machine_.request("desk")));
 }
 
@@ -153,7 +155,7 @@ TEST_F(Issue, AnsweredRequestIsRepeatedOnlyWhileItsAnswerCounts) {
     answer.issuedAt = noon;
     answer.freshUntil = noon + 365 * day;
     facts_.answer = answer;
-    facts_.seat = facts_.answerSeat = heldBy(machine_);
+    facts_.device = facts_.answerSeat = heldBy(machine_);
     const auto request = machine_.request("desk");
     EXPECT_TRUE(decide(request).value().repeat);
     EXPECT_TRUE(decide(request, noon + 365 * day).value().repeat);
@@ -163,7 +165,7 @@ TEST_F(Issue, AnsweredRequestIsRepeatedOnlyWhileItsAnswerCounts) {
     expectDenied(request, DenialReason::answerStale);
     keySet_.keys[0].revoked = false;
 
-    facts_.seat.reset();
+    facts_.device->releasedAt = noon;
     facts_.answerSeat->releasedAt = noon;
     expectDenied(request, DenialReason::seatReleased);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "license/exchange.h"
+#include "license/fingerprint.h"
 #include "server/accounts.h"
 #include "server/http/openapi.h"
 #include "server/rotation.h"
@@ -324,6 +325,43 @@ TEST_F(ServerApi, AnOfflineDocumentLeasesItsBlockOfTheTotal) {
     EXPECT_EQ(online.license->botsHere() + file->license.botsHere(), 10);
 }
 
+TEST_F(ServerApi, ATrialByFileCountsForTheMachineAlsoOnline) {
+    const auto first = desk.mint("trial"), second = desk.mint("trial");
+    Device device;
+    OfflineRequest request = testing::Machine().request("desk");
+    request.deviceKey = device.key->verifyKey();
+    request.fingerprint = enroll({false, false, {{"product_uuid", {device.uuid}}, {"cpu", {"intel/6/158"}}}});
+    ASSERT_TRUE(desk.answer(first.row.id, printRequestFile(signOfflineRequest(*device.key, request), "")));
+    Device reinstalled;
+    EXPECT_EQ(exchange(reinstalled, Operation::activate, second.key.text()).answer.code, exchange_code::trialUsed);
+
+    // One that was seated before files left marks leaves them when it comes online.
+    desk.execute("DELETE FROM trial_marks");
+    ASSERT_EQ(exchange(device, Operation::activate, first.key.text()).answer.outcome, Outcome::granted);
+    EXPECT_EQ(exchange(reinstalled, Operation::activate, second.key.text()).answer.code, exchange_code::trialUsed);
+}
+
+TEST_F(ServerApi, ACopiedMachinesRequestFileWaitsForAnAdmin) {
+    const auto admin = adminToken();
+    const auto id = text(generate(admin, user("a@example.com")), "license_id");
+    const auto owner = logIn("a@example.com");
+    const testing::Machine machine, elsewhere;
+    auto request = machine.request("desk");
+    const auto path = "/v1/device/offline?license=" + id;
+    ASSERT_EQ(ask("POST", path, machine.file(request), owner).status, 200);
+    request = machine.request("desk");
+    request.fingerprint = elsewhere.request("desk").fingerprint;
+    const auto copied = machine.file(request);
+    for (const auto& caller : {owner, admin}) {
+        const auto answered = ask("POST", path, copied, caller);
+        EXPECT_EQ(answered.status, 409);
+        EXPECT_EQ(answered.code, "approval-waits");
+    }
+    EXPECT_EQ(json(ask("GET", "/v1/approvals", "", owner)).at("approvals").as_array().size(), 1u);
+    EXPECT_EQ(ask("POST", "/v1/admin/approvals/1/approve", "", admin).status, 200);
+    EXPECT_EQ(ask("POST", path, copied, owner).status, 200);
+}
+
 TEST_F(ServerApi, AMachineThatActivatesForEverKeepsItsLatestTokens) {
     const auto key = text(generate(adminToken(), user("a@example.com")), "license_key");
     const auto activate = [&] {
@@ -403,7 +441,7 @@ TEST_F(ServerApi, TheAuditLogIsReadInPagesAndARefusalIsNotInIt) {
 }
 
 TEST_F(ServerApi, EveryDenialHasACodeOfTheList) {
-    for (int i = 0; i <= static_cast<int>(DenialReason::nothingDecided); ++i) {
+    for (int i = 0; i <= static_cast<int>(DenialReason::approvalDenied); ++i) {
         const auto told = problemOf({static_cast<DenialReason>(i), "words"});
         EXPECT_TRUE(ProblemCode::find(told.code)) << told.code;
         EXPECT_GE(told.status, 400);

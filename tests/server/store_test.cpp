@@ -122,17 +122,24 @@ TEST(Store, SecondSeatIsImpossibleWhateverTheCodeAboveDecides) {
     const auto id = desk.mint("pro").row.id;
     const Machine first, second;
     const auto decideAlways = [&](const Machine& machine) {
-        return [&](const IssueFacts& facts) -> Granted<std::optional<NewDocument>> {
-            NewDocument made;
-            made.device = machine.device();
-            made.deviceKey = "k4.public.x";
-            made.document.sequence = facts.license.lastSequence + 1;
-            made.document.requestHash = std::string(63, '0') + std::to_string(made.document.sequence);
-            made.document.keySetVersion = facts.keySet.version;
-            return std::optional(made);
+        return [&](const IssueFacts& facts) -> Granted<Issue> {
+            Issue made;
+            made.write.device.emplace();
+            made.write.device->device = machine.device();
+            made.write.device->deviceKey = "k4.public.x";
+            made.write.sequence = facts.license.lastSequence + 1;
+            made.document.emplace();
+            made.document->sequence = made.write.sequence;
+            made.document->requestHash = std::string(63, '0') + std::to_string(made.document->sequence);
+            made.document->keySetVersion = facts.keySet.version;
+            return made;
         };
     };
-    ASSERT_TRUE(desk.store().issue(id, "hash one", first.device(), noon, decideAlways(first)));
+    const auto query = [&](const Machine& machine) {
+        return ExchangeQuery{id, machine.device(), noon, noon - 90 * testing::day, {}, false};
+    };
+    ASSERT_TRUE(desk.store().issue(query(first), "hash one", decideAlways(first)));
+    EXPECT_ANY_THROW((void)desk.store().issue(query(second), "hash two", decideAlways(second)));
     EXPECT_THROW(desk.execute("INSERT INTO devices SELECT license_id, 2, device_id, device_key, host_label, taken_at, "
                               "released_at FROM devices"),
                  soci::soci_error);
