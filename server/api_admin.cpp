@@ -98,12 +98,8 @@ HttpResponse changeLicense(const Api&, Worker& worker, const Call& call) {
     const auto changed = worker.store.changeLicense(
         LicenseId{call.parameter("license")}, now, [&](const LicenseRow& before) -> Granted<LicenseRow> {
             LicenseRow after = before;
-            if (type != nullptr) {
-                after.type = type->name;
-                after.plan = type->plan;
-                after.features = type->features;
-                after.maxBots = type->maxBots;
-            }
+            if (type != nullptr)
+                if (auto fine = changeType(after, *type); !fine) return fine.error();
             if (ends != nullptr) {
                 after.endsAt = endsAt;
                 after.duration.reset();

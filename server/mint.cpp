@@ -89,6 +89,24 @@ Granted<MintedLicense> mintLicense(Store& store, const LicenseSecrets& secrets, 
     return MintedLicense{std::move(*made), key};
 }
 
+Granted<void> changeType(LicenseRow& row, const LicenseType& type) {
+    if (row.type == type.name) return {};
+    if (type.name == "trial")
+        return Denial{DenialReason::usage, "license " + row.id.value + " is " + row.type +
+                                               ", and none becomes a trial: generate a trial, or give this one an end"};
+    const LicenseType* before = builtinCatalogue().type(row.type);
+    if (row.duration && before != nullptr && before->durationDays) {
+        row.duration.reset();
+        row.endsAt.reset();  // it came from the length: with the first document
+    }
+    if (!row.duration && !row.endsAt && type.durationDays) row.duration = std::chrono::days{*type.durationDays};
+    row.type = type.name;
+    row.plan = type.plan;
+    row.features = type.features;
+    row.maxBots = type.maxBots;
+    return {};
+}
+
 Granted<LicenseKey> showKey(const LicenseSecrets& secrets, const LicenseRow& row) {
     const auto key = secrets.showAgain(row.payload, row.keyIndex);
     if (!key)

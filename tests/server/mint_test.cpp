@@ -108,6 +108,38 @@ TEST(Mint, RowDecidesNotTheTypeInsideTheKey) {
     EXPECT_EQ(showKey(desk.secrets(), row).value(), minted.key) << "the key itself stays what was sold";
 }
 
+TEST(Mint, ATrialsLengthGoesWithTheTrialAndAnEndThatWasSoldStays) {
+    Desk desk;
+    const auto& pro = *builtinCatalogue().type("pro");
+    auto row = desk.mint("trial").row;
+    row.endsAt = noon + 14 * day;  // as its first document fixed it
+    ASSERT_TRUE(changeType(row, pro));
+    EXPECT_EQ(row.type, "pro");
+    EXPECT_EQ(row.maxBots, 100);
+    EXPECT_FALSE(row.duration);
+    EXPECT_FALSE(row.endsAt) << "a pro license ended with its trial";
+
+    NewLicense wish;
+    wish.type = "basic";
+    wish.days = 90;
+    row = desk.mint(wish).row;
+    row.endsAt = noon + 90 * day;
+    ASSERT_TRUE(changeType(row, pro));
+    EXPECT_EQ(row.duration, 90 * day);
+    EXPECT_EQ(row.endsAt, noon + 90 * day);
+}
+
+TEST(Mint, NothingThatWasSoldBecomesATrial) {
+    Desk desk;
+    auto row = desk.mint("pro").row;
+    const auto before = row;
+    EXPECT_FALSE(changeType(row, *builtinCatalogue().type("trial")));
+    EXPECT_EQ(row, before);
+    row = desk.mint("trial").row;
+    EXPECT_TRUE(changeType(row, *builtinCatalogue().type("trial"))) << "one that is a trial stays one";
+    EXPECT_EQ(row.duration, 14 * day);
+}
+
 TEST(Mint, ForeignKeyAndTypingErrorAreToldApart) {
     Desk desk, other;
     const auto foreign = other.mint("pro").key.text();

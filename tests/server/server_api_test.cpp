@@ -362,6 +362,25 @@ TEST_F(ServerApi, ACopiedMachinesRequestFileWaitsForAnAdmin) {
     EXPECT_EQ(ask("POST", path, copied, owner).status, 200);
 }
 
+TEST_F(ServerApi, ATrialThatBecomesProDoesNotEndWithItsTrial) {
+    const auto admin = adminToken();
+    const auto made = generate(admin, user("a@example.com"), "trial");
+    Device device;
+    ASSERT_EQ(exchange(device, Operation::activate, text(made, "license_key")).license->endsAt, now + 14 * day);
+    const auto path = "/v1/admin/licenses/" + text(made, "license_id");
+    const auto pro = json(ask("PATCH", path, R"({"license_type":"pro"})", admin));
+    EXPECT_TRUE(pro.at("expires_at").is_null());
+    EXPECT_TRUE(pro.at("duration_s").is_null());
+    now += 20 * day;
+    const auto renewed = exchange(device, Operation::renew);
+    ASSERT_EQ(renewed.answer.outcome, Outcome::granted) << renewed.answer.message;
+    EXPECT_EQ(renewed.license->endsAt, std::nullopt);
+    EXPECT_EQ(ask("PATCH", path, R"({"license_type":"trial"})", admin).status, 422) << "a second trial, uncounted";
+    const auto given =
+        json(ask("PATCH", path, R"({"license_type":"basic","expires_at":"2027-06-30T00:00:00Z"})", admin));
+    EXPECT_EQ(given.at("expires_at"), "2027-06-30T00:00:00Z");
+}
+
 TEST_F(ServerApi, AMachineThatActivatesForEverKeepsItsLatestTokens) {
     const auto key = text(generate(adminToken(), user("a@example.com")), "license_key");
     const auto activate = [&] {
