@@ -146,10 +146,7 @@ HttpResponse lookForNews(const Question& question, bool woken, Instant now) {
     const auto ready = question.api.signer->at(keySet, now);
     if (!ready) return problemOf(ready.error());
     const auto license = question.store.license(request.license);
-    std::optional<DeviceRow> device;
-    if (license)
-        for (auto& row : question.store.devices(request.license))
-            if (row.device == question.device()) device = std::move(row);
+    const auto device = license ? question.store.device(request.license, question.device()) : std::nullopt;
     const auto presented = presentedBy(question);
     if (!license || !presented || (!device && !presented->authentic))
         return refuse(at, exchange_code::unknownDevice, "This authority knows no such device of this license.");
@@ -162,9 +159,7 @@ HttpResponse lookForNews(const Question& question, bool woken, Instant now) {
 bool saysNothing(const Question& question) {
     const auto license = question.store.license(question.request.license);
     if (!license) return false;
-    std::optional<DeviceRow> device;
-    for (auto& row : question.store.devices(license->id))
-        if (row.device == question.device()) device = std::move(row);
+    const auto device = question.store.device(license->id, question.device());
     return device && decideWait(*license, device, question.request, question.store.keySet().version,
                                 question.api.push->changedAt(license->id))
                              .outcome == Outcome::retry;

@@ -30,8 +30,9 @@ struct MintedLicense {
 };
 Granted<MintedLicense> mintLicense(Store&, const LicenseSecrets&, const NewLicense&, Instant now);
 
-// Another type for a license that was sold: plan, features, bots, and a length where the type has one: a trial's goes with
-// the trial. What was sold for a length or to an end keeps it. None becomes a trial: that is given once, to an account and to a machine, when it is new.
+// Another type for a license that was sold: plan, features, bots, and a length where the type has one: a trial's goes
+// with the trial. What was sold for a length or to an end keeps it. None becomes a trial: that is given once, to an
+// account and to a machine, when it is new.
 Granted<void> changeType(LicenseRow&, const LicenseType&);
 
 // The key again, encoded anew from the row and compared with its index.

@@ -109,7 +109,8 @@ class Store {
     Granted<LicenseRow> changeLicense(const LicenseId&, Instant now, const ChangeLicense& change);
 
     // --- devices (store_devices.cpp, store_exchange.cpp)
-    std::vector<DeviceRow> devices(const LicenseId&);  // oldest first, released ones included
+    std::vector<DeviceRow> devices(const LicenseId&);                    // oldest first, released ones included
+    std::optional<DeviceRow> device(const LicenseId&, const DeviceId&);  // the seat it holds, else the one it held last
     // A whole online request: activate, renew, re-enrol, deactivate. unknownLicense when there is no such row.
     Granted<Exchanged> exchange(const ExchangeQuery&, const DecideExchange&);
     // Gives the seat back. The released row, or why not. An event of the license.

@@ -54,6 +54,16 @@ std::vector<DeviceRow> Store::devices(const LicenseId& id) {
     });
 }
 
+std::optional<DeviceRow> latestSeat(Sql& sql, const LicenseId& id, const DeviceId& device) {
+    return sql.row<DeviceColumns>(
+        "FROM devices WHERE license_id = :id AND device_id = :device ORDER BY number DESC LIMIT 1", id.value,
+        device.value);
+}
+
+std::optional<DeviceRow> Store::device(const LicenseId& id, const DeviceId& device) {
+    return session_->read([&](Sql& sql) { return latestSeat(sql, id, device); });
+}
+
 Granted<DeviceRow> Store::release(const LicenseId& id, const DeviceId& device, Instant now, const ReleaseTerms& terms) {
     return session_->write([&](Sql& sql) -> Granted<DeviceRow> {
         if (!lockLicense(sql, id)) return noSuchLicense(id);

@@ -85,10 +85,7 @@ std::optional<ExchangeFacts> Store::Session::readFacts(Sql& sql, const ExchangeQ
 
     ExchangeFacts facts;
     facts.license = std::move(*license);
-    facts.device = sql.row<DeviceColumns>(
-        "FROM devices WHERE license_id = :id AND device_id = :device ORDER BY number DESC "
-        "LIMIT 1",
-        id, query.device.value);
+    facts.device = latestSeat(sql, query.license, query.device);
     const auto [version, epoch, leased, owner, enrol] = sql.numbers<5>(
         "SELECT (SELECT MAX(version) FROM key_sets), (SELECT revocation_epoch FROM authority), "
         "(SELECT SUM(bots_leased) FROM devices WHERE license_id = :id1 AND device_id <> :device AND "

@@ -82,6 +82,7 @@ void setLastSequence(Sql&, const LicenseId&, std::uint64_t);
 
 Denial noSuchLicense(const LicenseId&);
 std::vector<DeviceRow> heldDevices(Sql&, const LicenseId&);  // oldest first
+std::optional<DeviceRow> latestSeat(Sql&, const LicenseId&, const DeviceId&);
 void recordAttempt(Sql&, const LicenseId&, const DeviceId&, Instant now, std::string_view outcome);
 
 // Gives the row its number and the license one more device. A full license is refused by the database.

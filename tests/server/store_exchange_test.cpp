@@ -166,6 +166,19 @@ TEST_P(ExchangeTest, ReleaseFreesTheSeatCountsAsATransferAndTakesTheTokensWithIt
     EXPECT_EQ(rows[2].number, 3) << "one that comes back gets a row of its own";
 }
 
+TEST_P(ExchangeTest, OneDeviceIsFoundByItselfTheSeatItHoldsBeforeTheOnesItHeld) {
+    const auto id = sell([](LicenseRow& row) { row.deviceLimit = 3; });
+    EXPECT_FALSE(store().device(id, deviceNumber(1)));
+    for (int device = 1; device <= 3; ++device) ASSERT_TRUE(activate(store(), id, deviceNumber(device)));
+    EXPECT_EQ(store().device(id, deviceNumber(2))->number, 2);
+    ASSERT_TRUE(store().release(id, deviceNumber(2), noon));
+    EXPECT_EQ(store().device(id, deviceNumber(2))->releasedAt, noon);
+    ASSERT_TRUE(activate(store(), id, deviceNumber(2)));
+    EXPECT_EQ(store().device(id, deviceNumber(2))->number, 4);
+    EXPECT_EQ(store().device(id, deviceNumber(2)), store().devices(id).back());
+    EXPECT_FALSE(store().device(LicenseId{"lic_none"}, deviceNumber(1)));
+}
+
 TEST_P(ExchangeTest, MachineWithANewKeyTakesItsOwnSeatOverInOneStep) {
     const auto id = sell();
     ASSERT_TRUE(activate(store(), id, deviceNumber(1)));
