@@ -101,9 +101,19 @@ struct Rights {
     std::optional<LicenseRow> license;
 };
 
-void demote(Rights& rights, const ServeConfig::Demo& demo) {
+// A machine without a license in force.
+void grantDemo(Rights& rights, const ServeConfig::Demo& demo) {
     rights.features = demo.enabled ? builtinCatalogue().demo.features : std::vector<std::string>{};
     rights.maxBots = demo.enabled ? demo.maxBots : 0;
+}
+
+// An account without a license in force.
+void grantFree(Rights& rights) {
+    const auto* free = builtinCatalogue().plan("free");
+    if (free == nullptr) throw std::logic_error("the catalogue has no plan called free");
+    rights.plan = free->name;
+    rights.features = free->features;
+    rights.maxBots = free->maxBots;
 }
 
 // The best of the licenses in force: the one with the most bots.
@@ -123,11 +133,7 @@ Rights rightsOf(const Api& api, Worker& worker, const Call& call) {
     Rights rights;
     rights.license = licenseOf(worker, *call.caller, call.request.now);
     if (!rights.license) {
-        const auto* free = builtinCatalogue().plan("free");
-        if (free == nullptr) throw std::logic_error("the catalogue has no plan called free");
-        rights.plan = free->name;
-        rights.features = free->features;
-        rights.maxBots = free->maxBots;
+        grantFree(rights);
         rights.reason = "no-license";
         return rights;
     }
@@ -142,7 +148,11 @@ Rights rightsOf(const Api& api, Worker& worker, const Call& call) {
     }
     rights.reason =
         row.status == LicenseStatus::active ? "license-ended" : "license-" + std::string(toString(row.status));
-    demote(rights, api.demo);
+    if (call.caller->account.empty()) {
+        grantDemo(rights, api.demo);
+    } else {
+        grantFree(rights);
+    }
     return rights;
 }
 

@@ -381,6 +381,27 @@ TEST_F(ServerApi, ATrialThatBecomesProDoesNotEndWithItsTrial) {
     EXPECT_EQ(given.at("expires_at"), "2027-06-30T00:00:00Z");
 }
 
+TEST_F(ServerApi, AnAccountWithoutALicenseInForceIsFreeAndAMachineIsDemo) {
+    const auto admin = adminToken();
+    const auto made = generate(admin, user("a@example.com"), "trial");
+    const auto owner = logIn("a@example.com");
+    const auto seat = ask("POST", "/api/licensing/activate",
+                          R"({"license_key":")" + text(made, "license_key") + R"(","machine_id":"machine-1"})");
+    EXPECT_EQ(json(ask("GET", "/api/licensing/validate", "", owner)).at("valid"), true);
+    user("b@example.com");
+    const auto never = json(ask("GET", "/api/licensing/validate", "", logIn("b@example.com")));
+    now += 14 * day;
+    const auto ended = json(ask("GET", "/api/licensing/validate", "", owner));
+    EXPECT_EQ(ended.at("valid"), false);
+    EXPECT_EQ(ended.at("reason"), "license-ended");
+    for (const auto* name : {"plan", "max_bots", "features"})
+        EXPECT_EQ(ended.at(name), never.at(name))
+            << name << ": one that had a license was given less than one that never had";
+    EXPECT_EQ(ended.at("plan"), "free");
+    EXPECT_EQ(ended.at("max_bots"), 5);
+    EXPECT_EQ(json(ask("GET", "/api/licensing/validate", "", text(seat, "token"))).at("max_bots"), 3);
+}
+
 TEST_F(ServerApi, AMachineThatActivatesForEverKeepsItsLatestTokens) {
     const auto key = text(generate(adminToken(), user("a@example.com")), "license_key");
     const auto activate = [&] {
