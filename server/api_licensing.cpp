@@ -121,7 +121,7 @@ std::optional<LicenseRow> licenseOf(Worker& worker, const Caller& caller, Instan
     if (worker.bearer && worker.bearer->token.hash == caller.tokenHash && worker.bearer->license)
         return std::move(worker.bearer->license);  // read with its token: a question of one query
     if (!caller.license.empty()) return worker.store.license(LicenseId{caller.license});
-    const auto bots = [](const LicenseRow& row) { return row.maxBots < 0 ? INT64_MAX : row.maxBots; };
+    const auto bots = [](const LicenseRow& row) { return row.bots() < 0 ? INT64_MAX : row.bots(); };
     std::optional<LicenseRow> best;
     for (auto& row : worker.store.licensesOf(AccountId{caller.account}))
         if (!best || std::pair(inForce(row, now), bots(row)) > std::pair(inForce(*best, now), bots(*best)))
@@ -142,8 +142,8 @@ Rights rightsOf(const Api& api, Worker& worker, const Call& call) {
     rights.type = row.type;
     rights.valid = inForce(row, call.request.now);
     if (rights.valid) {
-        rights.features = expandFeatures(builtinCatalogue(), row.features, row.maxBots);
-        rights.maxBots = row.maxBots;
+        rights.features = expandFeatures(builtinCatalogue(), row.features, row.bots());
+        rights.maxBots = row.bots();
         return rights;
     }
     rights.reason =

@@ -303,7 +303,7 @@ class Decision {
         if (!document.endsAt && license.duration) document.endsAt = now_ + *license.duration;
         document.type = license.type;
         document.plan = license.plan;
-        document.maxBots = license.totalBots.value_or(license.maxBots);
+        document.maxBots = license.bots();
         document.features = expandFeatures(builtinCatalogue(), license.features, document.maxBots);
         document.offline = policy_.offline;
         document.grace = policy_.grace;

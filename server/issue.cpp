@@ -179,7 +179,7 @@ Granted<IssueDecision> decideIssue(const IssueFacts& facts, const KeySet& curren
     if (!claims.endsAt && license.duration) claims.endsAt = now + *license.duration;
     claims.type = license.type;
     claims.plan = license.plan;
-    claims.maxBots = license.totalBots.value_or(license.maxBots);
+    claims.maxBots = license.bots();
     claims.features = expandFeatures(builtinCatalogue(), license.features, claims.maxBots);
     claims.offline = terms.offline;
     claims.grace = terms.grace;

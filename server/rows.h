@@ -43,6 +43,7 @@ struct LicenseRow {
     int deviceLimit = 1;                    // how many devices may hold it at once
     std::optional<std::int64_t> totalBots;  // over all devices, leased in blocks; none: maxBots on each
     int devicesHeld = 0;                    // kept by the store, never above deviceLimit
+    std::int64_t bots() const { return totalBots.value_or(maxBots); }  // what its documents say; -1: unlimited
     bool operator==(const LicenseRow&) const = default;
 };
 

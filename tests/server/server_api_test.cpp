@@ -402,6 +402,21 @@ TEST_F(ServerApi, AnAccountWithoutALicenseInForceIsFreeAndAMachineIsDemo) {
     EXPECT_EQ(json(ask("GET", "/api/licensing/validate", "", text(seat, "token"))).at("max_bots"), 3);
 }
 
+TEST_F(ServerApi, ATotalOfBotsCountsAlsoWhereNoDocumentIsSigned) {
+    const auto admin = adminToken();
+    const auto account = user("a@example.com");
+    const auto made = ask("POST", "/api/licensing/generate",
+                          R"({"user_id":")" + account + R"(","license_type":"enterprise","total_bots":7})", admin);
+    ASSERT_EQ(made.status, 201) << made.body;
+    const auto owner = logIn("a@example.com");
+    EXPECT_EQ(json(ask("GET", "/api/licensing/validate", "", owner)).at("max_bots"), 7);
+    const auto features = json(ask("GET", "/api/licensing/features", "", owner));
+    EXPECT_EQ(features.at("max_bots"), 7);
+    EXPECT_EQ(features.at("features").at("unlimited_bots").at("enabled"), false);
+    generate(admin, account, "pro");  // a hundred
+    EXPECT_EQ(json(ask("GET", "/api/licensing/validate", "", owner)).at("max_bots"), 100) << "the one with most bots";
+}
+
 TEST_F(ServerApi, AMachineThatActivatesForEverKeepsItsLatestTokens) {
     const auto key = text(generate(adminToken(), user("a@example.com")), "license_key");
     const auto activate = [&] {
