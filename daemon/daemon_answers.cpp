@@ -18,8 +18,6 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds waitAtMostEvery = 15s;
 constexpr std::chrono::seconds waitAfterPush = 60s;
 constexpr std::chrono::seconds waitAfterNo = 15min;
-// An outage is noticed to be over by it, so it does not back off as far as a renewal.
-constexpr std::chrono::seconds waitAtLeastEvery = 15min;
 
 std::string json(boost::json::object object) {
     return boost::json::serialize(object);
@@ -84,9 +82,9 @@ void Daemon::unanswered(const Attempt& asked, const ContactFailure& failure, con
     if (asked.operation == Operation::wait) {
         // A proxy may close what is silent for long: that is the ordinary end of waiting there.
         ++waiting_.failures;
-        const Seconds back = retryDelay(RetryPolicy::background, waiting_.failures, randombytes_random());
-        waiting_.againAt =
-            now.boottime + std::max(std::min(back, waitAtLeastEvery), failure.retryAfter.value_or(Seconds{0}));
+        const std::uint32_t jitter = randombytes_random();
+        waiting_.againAt = now.boottime + std::max(waitDelay(waiting_.failures, jitter),
+                                                   retryAfterDelay(failure.retryAfter.value_or(Seconds{0}), jitter));
         return arm(now);
     }
     Step done = stepped(Unreachable{asked.rid, failure.retryAfter, randombytes_random()}, now);
@@ -236,7 +234,10 @@ void Daemon::pushed(const Attempt& asked, const OpenedReply& opened, const Now& 
             const auto& attempts = record_.state.attempts;
             if (wasAway && std::any_of(attempts.begin(), attempts.end(),
                                        [](const Attempt& attempt) { return attempt.failures > 0; }))
-                renewNow();
+                return renewNow();
+            // A new key set comes with it: taken with a document of its key, which every other device asks for too.
+            if (!opened.keySetToken.empty() && record_.state.current)
+                happen(RefreshRequested{"", RetryPolicy::background, keySetDelay(record_.state.current->device)}, now);
             return;
     }
 }

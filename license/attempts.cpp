@@ -77,7 +77,7 @@ void putOff(Attempt& attempt, const Unreachable& event, Instant wall) {
     if (attempt.waitingUntil && wall >= *attempt.waitingUntil) follow(attempt, RetryPolicy::background, wall);
     if (attempt.failures < UINT32_MAX) ++attempt.failures;
     const auto policy = attempt.waitingUntil ? RetryPolicy::userWaiting : RetryPolicy::background;
-    const Seconds asked = std::min(event.retryAfter.value_or(Seconds{0}), retryAfterCap);
+    const Seconds asked = retryAfterDelay(event.retryAfter.value_or(Seconds{0}), event.jitter);
     attempt.nextAttempt = plus(wall, std::max(retryDelay(policy, attempt.failures, event.jitter), asked));
 }
 

@@ -12,12 +12,22 @@ constexpr Operation operations[] = {Operation::activate, Operation::renew, Opera
 constexpr Seconds userWaitingMost{30};
 constexpr Seconds backgroundFirst = std::chrono::minutes{1};
 constexpr Seconds backgroundMost = std::chrono::hours{6};
+constexpr Seconds waitMost = std::chrono::minutes{15};
 
 // first · 2^(failures − 1), held at most.
 Seconds doubled(Seconds first, std::uint32_t failures, Seconds most) {
     Seconds delay = first;
     for (std::uint32_t i = 1; i < failures && delay < most; ++i) delay *= 2;
     return std::min(delay, most);
+}
+
+// Where the device stands among all of them, of 2^32: FNV-1a, finished by a multiplication so that the high half
+// depends on every letter. The id is a hash itself.
+std::uint32_t placeOf(const DeviceId& device) {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const char c : device.value) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15u;
+    return static_cast<std::uint32_t>(hash >> 32);
 }
 
 // span · (1 − percent % … 1 + percent %), where `part` of 2^32 lies between.
@@ -87,13 +97,22 @@ Seconds retryDelay(RetryPolicy policy, std::uint32_t failures, std::uint32_t jit
     return spread(doubled(backgroundFirst, failures, backgroundMost), 20, jitter);
 }
 
+Seconds retryAfterDelay(Seconds asked, std::uint32_t jitter) {
+    const Seconds least = std::clamp(asked, Seconds{0}, retryAfterCap * 5 / 6);
+    return least + Seconds{static_cast<std::int64_t>(static_cast<double>(least.count()) / 5 * jitter / 0x1p32)};
+}
+
+Seconds waitDelay(std::uint32_t failures, std::uint32_t jitter) {
+    return spread(doubled(backgroundFirst, failures, waitMost), 50, jitter);
+}
+
 Seconds renewalInterval(Seconds check, const DeviceId& device) {
     if (check <= Seconds{0}) return Seconds{0};
-    // FNV-1a, finished by a multiplication so that the high half depends on every letter. The id is a hash itself.
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    for (const char c : device.value) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15u;
-    return std::max(Seconds{1}, spread(std::min(check, maxDuration), 10, static_cast<std::uint32_t>(hash >> 32)));
+    return std::max(Seconds{1}, spread(std::min(check, maxDuration), 10, placeOf(device)));
+}
+
+Seconds keySetDelay(const DeviceId& device) {
+    return std::max(Seconds{1}, spread(keySetRenewals / 2, 100, placeOf(device)));
 }
 
 }  // namespace entitle

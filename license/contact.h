@@ -56,6 +56,9 @@ enum class RetryPolicy : std::uint8_t {
 };
 inline constexpr Seconds userPatience = std::chrono::minutes{2};
 inline constexpr Seconds retryAfterCap = std::chrono::hours{24};  // whatever a Retry-After says
+// What a Retry-After comes to: not earlier (it counts up to 20 hours), up to a fifth later, as everybody is told the
+// same.
+Seconds retryAfterDelay(Seconds asked, std::uint32_t jitter);
 // A question is not sent again within this time, unless it was reported Unreachable: longer than any transport takes.
 inline constexpr Seconds answerLimit{150};
 
@@ -63,8 +66,18 @@ inline constexpr Seconds answerLimit{150};
 // largest +20 %. Without effect while a person waits.
 Seconds retryDelay(RetryPolicy, std::uint32_t failures, std::uint32_t jitter);
 
+// How long until the request that waits for news is sent again after `failures` (1 …) in a row: 1 minute, doubling up
+// to 15, each ±50 %. It notices that an outage is over, so it backs off less than a renewal; and whoever lost an
+// authority in one moment must not come back in one.
+Seconds waitDelay(std::uint32_t failures, std::uint32_t jitter);
+
 // The wait before the next renewal: `check` ±10 %, by a hash of the device, so that devices spread and each stays where
 // it is. 0 stays 0: never.
 Seconds renewalInterval(Seconds check, const DeviceId&);
+
+// The wait before a renewal that only a new key set is the cause of: within `keySetRenewals`, by a hash of the device.
+// Every device of an authority hears of it at once, and none is in a hurry: the old key's documents go on verifying.
+inline constexpr Seconds keySetRenewals = std::chrono::hours{1};
+Seconds keySetDelay(const DeviceId&);
 
 }  // namespace entitle

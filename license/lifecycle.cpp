@@ -161,6 +161,11 @@ class Transition {
     }
 
     Refusal operator()(const RefreshRequested& event) {
+        if (event.after > Seconds{0}) {
+            if (!state_.current) return Refusal::nothingToRenew;
+            renewSoon(event.after);
+            return Refusal::none;
+        }
         for (Attempt& attempt : state_.attempts)
             if (attempt.operation == Operation::deactivate) callNow(attempt, event.policy);
         if (Attempt* activation = activationOf(state_)) callNow(*activation, event.policy);
@@ -319,12 +324,13 @@ class Transition {
             state_.renewAt = plus(wall_, renewalInterval(after > Seconds{0} ? after : license.check, license.device));
     }
     // Only what has been online before asks by itself.
-    void renewSoon() {
+    void renewSoon(Seconds after = {}) {
         if (state_.token.empty() && !state_.conflictAt) return;
+        const Instant at = plus(wall_, after);
         if (Attempt* renewal = renewalOf(state_)) {
-            renewal->nextAttempt = std::min(renewal->nextAttempt, wall_);
+            renewal->nextAttempt = std::min(renewal->nextAttempt, at);
         } else {
-            state_.renewAt = std::min(state_.renewAt.value_or(wall_), wall_);
+            state_.renewAt = std::min(state_.renewAt.value_or(at), at);
         }
     }
 

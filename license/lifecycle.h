@@ -116,6 +116,7 @@ struct ActivateRequested {
 struct RefreshRequested {
     std::string rid;
     RetryPolicy policy = RetryPolicy::userWaiting;
+    Seconds after{};  // not 0: no later than so long from now, without a question of its own now
 };
 // contactDue is true: the timer rang, or the daemon has just started.
 struct ContactDue {

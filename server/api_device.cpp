@@ -138,12 +138,24 @@ HttpResponse exchange(const Api& api, Worker& worker, const Call& call, Operatio
     return reply(question, *ready, decision, query.license, epoch);
 }
 
-HttpResponse lookForNews(const Question& question, bool woken, Instant now) {
+// A change since the wait began, behind the one with the number `seen`, is news whatever the clock says; an earlier one
+// if it is later than the device's document.
+std::optional<Instant> changeOf(const Question& question, std::int64_t seen) {
+    const auto change = question.api.push->lastChange(question.request.license);
+    if (!change) return std::nullopt;
+    return change->number != seen ? latestInstant : change->at;
+}
+
+std::int64_t lastSeen(const Question& question) {
+    const auto change = question.api.push->lastChange(question.request.license);
+    return change ? change->number : 0;
+}
+
+HttpResponse lookForNews(const Question& question, std::int64_t seen, Instant now) {
     const auto& request = question.request;
     Question at = question;
     at.now = now;
-    const KeySetRow keySet = question.store.keySet();
-    const auto ready = question.api.signer->at(keySet, now);
+    const auto ready = question.api.signer->at(question.store.keySet(), now);
     if (!ready) return problemOf(ready.error());
     const auto license = question.store.license(request.license);
     const auto device = license ? question.store.device(request.license, question.device()) : std::nullopt;
@@ -151,36 +163,34 @@ HttpResponse lookForNews(const Question& question, bool woken, Instant now) {
     if (!license || !presented || (!device && !presented->authentic))
         return refuse(at, exchange_code::unknownDevice, "This authority knows no such device of this license.");
     const auto epoch = question.store.revocationEpoch();
-    const auto changedAt = woken ? std::optional(latestInstant) : question.api.push->changedAt(request.license);
-    return reply(at, **ready, decideWait(*license, device, request, keySet.version, changedAt), request.license, epoch);
+    return reply(at, **ready, decideWait(*license, device, changeOf(question, seen)), request.license, epoch);
 }
 
 // "retry" is the one answer that may come later.
-bool saysNothing(const Question& question) {
+bool saysNothing(const Question& question, std::int64_t seen) {
     const auto license = question.store.license(question.request.license);
     if (!license) return false;
     const auto device = question.store.device(license->id, question.device());
-    return device && decideWait(*license, device, question.request, question.store.keySet().version,
-                                question.api.push->changedAt(license->id))
-                             .outcome == Outcome::retry;
+    return device && decideWait(*license, device, changeOf(question, seen)).outcome == Outcome::retry;
 }
 
 Reply wait(const Api& api, Worker& worker, const Call& call) {
     auto opened = open(api, worker, call, Operation::wait);
     if (auto* bad = std::get_if<HttpResponse>(&opened)) return std::move(*bad);
     auto& question = std::get<Question>(opened);
+    const auto seen = lastSeen(question);
     // Registered before the look: what happens in between fires the wake.
     const Wake wake;
     auto registration = api.push->listen(question.request.license, wake);
-    if (!saysNothing(question)) return lookForNews(question, false, question.now);
+    if (!saysNothing(question, seen)) return lookForNews(question, seen, question.now);
     Waiting waiting;
     waiting.wake = wake;
     waiting.registration = std::move(registration);
     waiting.atMost = mostWait;
     // Kept small: thousands wait. Another worker answers, with its own session.
-    waiting.answer = [&api, request = std::make_shared<const ExchangeRequest>(std::move(question.request))](
-                         Worker& later, bool woken, Instant now) {
-        return lookForNews(Question{api, later.store, *request, now}, woken, now);
+    waiting.answer = [&api, seen, request = std::make_shared<const ExchangeRequest>(std::move(question.request))](
+                         Worker& later, bool, Instant now) {
+        return lookForNews(Question{api, later.store, *request, now}, seen, now);
     };
     return waiting;
 }

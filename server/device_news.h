@@ -8,9 +8,9 @@
 
 namespace entitle {
 
-// The license may have changed at `changedAt`. Outcome::retry: nothing yet, go on waiting. What happened to other
-// licenses is no news: the revocation list comes along with whatever is answered next.
-ExchangeDecision decideWait(const LicenseRow&, const std::optional<DeviceRow>&, const ExchangeRequest&,
-                            std::uint64_t keySetVersion, std::optional<Instant> changedAt);
+// The license may have changed at `changedAt`. Outcome::retry: nothing yet, go on waiting. What concerns every license
+// is no news: the revocation list and a new key set come along with whatever is answered next, and a key set with every
+// wait that ends.
+ExchangeDecision decideWait(const LicenseRow&, const std::optional<DeviceRow>&, std::optional<Instant> changedAt);
 
 }  // namespace entitle

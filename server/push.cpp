@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t rememberedLicenses = 8'192;
 constexpr std::size_t rememberedEvents = 8'192;
+constexpr std::size_t wokenAtOnce = 500;
 constexpr auto feedWait = std::chrono::milliseconds(500);  // how long a stop may take
 
 }  // namespace
@@ -58,9 +59,10 @@ void Push::tell(const EventRow& event) {
         }
         if (event.license.value.empty()) {
             for (const auto& [license, each] : listeners_)
-                for (const auto& [number, wake] : each) wakes.push_back(wake);
+                for (const auto& [number, wake] : each)
+                    if (wakes.size() < wokenAtOnce) wakes.push_back(wake);
         } else {
-            changed_[event.license.value] = event.at;
+            changed_[event.license.value] = {event.number, event.at};
         }
         if (const auto found = listeners_.find(event.license.value); found != listeners_.end())
             for (const auto& [number, wake] : found->second) wakes.push_back(wake);
@@ -68,7 +70,7 @@ void Push::tell(const EventRow& event) {
     for (const auto& wake : wakes) wake.fire();
 }
 
-std::optional<Instant> Push::changedAt(const LicenseId& license) const {
+std::optional<Push::Change> Push::lastChange(const LicenseId& license) const {
     const std::lock_guard lock(mutex_);
     for (const auto* generation : {&changed_, &changedBefore_})
         if (const auto found = generation->find(license.value); found != generation->end()) return found->second;

@@ -24,11 +24,16 @@ class Push : public std::enable_shared_from_this<Push> {
   public:
     // What keeps `wake` registered; it may go after the Push.
     std::shared_ptr<void> listen(const LicenseId&, const Wake&);
-    // Wakes whoever waits for news of its license, or everybody: an event of no license is a new key set.
+    // Wakes whoever waits for news of its license. An event of no license, a new key set, concerns everybody: it wakes
+    // a few hundred, and the others hear of it when their wait is over, each in its own moment.
     // Once: an event of this process's own is told with its commit, and comes again by the feed.
     void tell(const EventRow&);
-    // When the license last changed, as far as it is remembered here: of the latest thousands.
-    std::optional<Instant> changedAt(const LicenseId&) const;
+    struct Change {
+        std::int64_t number = 0;  // EventRow::number
+        Instant at{};
+    };
+    // The license's last change, as far as it is remembered here: of the latest thousands.
+    std::optional<Change> lastChange(const LicenseId&) const;
     std::size_t listening() const;
 
   private:
@@ -38,9 +43,9 @@ class Push : public std::enable_shared_from_this<Push> {
     mutable std::mutex mutex_;
     std::uint64_t last_ = 0;
     std::unordered_map<std::string, std::map<std::uint64_t, Wake>> listeners_;
-    std::unordered_map<std::string, Instant> changed_;
-    std::unordered_map<std::string, Instant> changedBefore_;  // the generation before: bounds what is remembered
-    std::unordered_set<std::int64_t> told_, toldBefore_;      // numbers of events, likewise
+    std::unordered_map<std::string, Change> changed_;
+    std::unordered_map<std::string, Change> changedBefore_;  // the generation before: bounds what is remembered
+    std::unordered_set<std::int64_t> told_, toldBefore_;     // numbers of events, likewise
 };
 
 // A thread that hears what other processes on the database did.

@@ -500,6 +500,25 @@ TEST_F(OnlineTest, PushedChangeIsFetchedAtOnce) {
     EXPECT_EQ(read(asked(Operation::wait), Operation::wait).token, "token2");
 }
 
+// Every device of an authority hears of a new key set: they renewed in one moment.
+TEST_F(OnlineTest, NewKeySetIsFetchedWithinTheHourAndNotAtOnce) {
+    activated();
+    issuer.rotate();
+    settle(Operation::wait, Outcome::retry);
+    EXPECT_TRUE(authority.open(Operation::renew).empty());
+    EXPECT_EQ(store.saved->keySetVersion, 1u) << "taken with a document of its key, never before";
+    const Instant due = daemon->status().nextContact.value();
+    EXPECT_EQ(due, clock.now_.wall + keySetDelay(daemon->status().license->device));
+    wakeAfter(15s);
+    settle(Operation::wait, Outcome::retry);
+    EXPECT_EQ(daemon->status().nextContact, due) << "hearing it again puts nothing off";
+    restartOnline();
+    EXPECT_EQ(daemon->status().nextContact, due);
+    wakeAfter(due - clock.now_.wall);
+    grant(Operation::renew);
+    EXPECT_EQ(store.saved->keySetVersion, 2u);
+}
+
 // As of a license that ended: that it changed stays true, and a renewal brings no document that knows of it.
 TEST_F(OnlineTest, NewsThatNoDocumentComesOfAreAskedAfterLessAndLess) {
     activated();

@@ -148,6 +148,15 @@ TEST(Retry, InTheBackgroundDoublesToSixHoursAndIsSpread) {
     EXPECT_EQ(retryDelay(RetryPolicy::userWaiting, UINT32_MAX, 0), Seconds{30});
 }
 
+TEST(Retry, WaitingForNewsBacksOffToAQuarterOfAnHourAndIsSpreadAlsoThen) {
+    EXPECT_EQ(waitDelay(1, middle), Seconds{60});
+    EXPECT_EQ(waitDelay(1, 0), Seconds{30});
+    EXPECT_EQ(waitDelay(4, middle), Seconds{480});
+    EXPECT_EQ(waitDelay(5, middle), Seconds{900});
+    EXPECT_EQ(waitDelay(UINT32_MAX, 0), Seconds{450});
+    EXPECT_EQ(waitDelay(UINT32_MAX, UINT32_MAX), Seconds{1350});
+}
+
 TEST(Retry, RetryAfterIsHonouredAndCapped) {
     const State state = renewing();
     const Instant t = noon + hours{27};
@@ -155,8 +164,12 @@ TEST(Retry, RetryAfterIsHonouredAndCapped) {
         return *contactDueAt(step(state, Unreachable{"r2", after, middle}, at(t)).state) - t;
     };
     EXPECT_EQ(next(Seconds{0}), Seconds{60});
-    EXPECT_EQ(next(hours{3}), hours{3});
-    EXPECT_EQ(next(Seconds{1'000'000'000}), hours{24});
+    EXPECT_NEAR(next(hours{3}).count(), 11'880, 1) << "everybody is told the same: up to a fifth later";
+    EXPECT_NEAR(next(Seconds{1'000'000'000}).count(), 79'200, 1) << "20 to 24 hours";
+    for (const auto jitter : {0u, UINT32_MAX}) {
+        EXPECT_GE(retryAfterDelay(hours{3}, jitter), hours{3});
+        EXPECT_LE(retryAfterDelay(Seconds::max(), jitter), retryAfterCap);
+    }
     EXPECT_EQ(next(Seconds{-5}), Seconds{60});
 }
 

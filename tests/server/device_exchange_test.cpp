@@ -431,18 +431,14 @@ TEST_F(DeviceExchange, AMachineWithoutHardwareToBindToIsRefused) {
 TEST_F(DeviceExchange, WaitingTellsWhatChangedAndDecidesNothing) {
     Device device;
     ask(device, Operation::activate, opaque('a'));
-    ExchangeRequest request;
-    request.keySetVersion = 3;
-    request.revocationEpoch = 7;
     const std::optional<DeviceRow> row = at(1);
-    EXPECT_EQ(decideWait(license, row, request, 3, std::nullopt).outcome, Outcome::retry)
-        << "what happened to other licenses since list 7 makes nobody renew";
-    EXPECT_EQ(decideWait(license, row, request, 4, std::nullopt).outcome, Outcome::granted);
-    EXPECT_EQ(decideWait(license, row, request, 3, now + Seconds{1}).outcome, Outcome::granted);
-    EXPECT_EQ(decideWait(license, row, request, 3, now - Seconds{1}).outcome, Outcome::retry);
-    EXPECT_EQ(decideWait(license, std::nullopt, request, 3, std::nullopt).ended, SignedEnd::none);
+    EXPECT_EQ(decideWait(license, row, std::nullopt).outcome, Outcome::retry);
+    EXPECT_EQ(decideWait(license, row, now + Seconds{1}).outcome, Outcome::granted);
+    EXPECT_EQ(decideWait(license, row, now - Seconds{1}).outcome, Outcome::retry);
+    EXPECT_EQ(decideWait(license, std::nullopt, std::nullopt).ended, SignedEnd::none);
+    EXPECT_EQ(decideWait(license, std::nullopt, std::nullopt).outcome, Outcome::granted);
     license.status = LicenseStatus::revoked;
-    EXPECT_EQ(decideWait(license, row, request, 3, std::nullopt).ended, SignedEnd::revoked);
+    EXPECT_EQ(decideWait(license, row, std::nullopt).ended, SignedEnd::revoked);
 }
 
 TEST_F(DeviceExchange, DeclaredNamesAreDevicesOfTheirOwn) {

@@ -270,8 +270,46 @@ TEST_F(ServerApi, ANewKeySetReachesWhoeverWaitsAtOnce) {
     const auto heard = read(device, Operation::wait, rid, waiting->answer(*worker, true, now));
     EXPECT_EQ(heard.keySet.version, 2u);
     EXPECT_FALSE(heard.keySetToken.empty());
-    EXPECT_EQ(heard.answer.outcome, Outcome::granted) << "its document is signed anew";
+    EXPECT_EQ(heard.answer.outcome, Outcome::retry)
+        << "no news of its license: every device's document waits like its own";
     EXPECT_EQ(exchange(device, Operation::renew).answer.outcome, Outcome::granted);
+}
+
+// All of a fleet were woken in one moment, and all of them renewed in the next.
+TEST_F(ServerApi, ANewKeySetWakesAFewAndTheOthersHearOfItWhenTheirWaitIsOver) {
+    Device device;
+    exchange(device, Operation::activate, text(generate(adminToken(), user("a@example.com")), "license_key"));
+    const std::string rid = freshNonce();
+    auto reply = call("POST", std::string(routeOf(Operation::wait)), signedRequest(device, Operation::wait, rid));
+    auto* waiting = std::get_if<Waiting>(&reply);
+    ASSERT_NE(waiting, nullptr);
+    std::vector<Wake> fleet(2'000);
+    std::vector<std::shared_ptr<void>> registrations;
+    for (std::size_t i = 0; i < fleet.size(); ++i)
+        registrations.push_back(service.push()->listen(LicenseId{"lic_" + std::to_string(i % 500)}, fleet[i]));
+    ASSERT_TRUE(rotateSigningKey(desk.authority(), desk.roots(), day, now));
+    for (const auto& event : worker->store.events(0, 10)) service.push()->tell(event);
+    EXPECT_LE(std::count_if(fleet.begin(), fleet.end(), [](const Wake& wake) { return wake.fired(); }), 500);
+    const auto heard = read(device, Operation::wait, rid, waiting->answer(*worker, false, now));
+    EXPECT_EQ(heard.keySet.version, 2u) << "whoever was not woken";
+    EXPECT_EQ(heard.answer.outcome, Outcome::retry);
+}
+
+// Two changes within one second: the second one is news though the clock says nothing of it.
+TEST_F(ServerApi, AChangeInTheVerySecondOfTheDocumentIsNewsToWhoeverWaits) {
+    const auto admin = adminToken();
+    Device device;
+    exchange(device, Operation::activate, text(generate(admin, user("a@example.com")), "license_key"));
+    const auto path = "/v1/admin/licenses/" + device.license.value;
+    EXPECT_EQ(ask("PATCH", path, R"({"total_bots":7})", admin).status, 200);
+    exchange(device, Operation::renew);
+    const std::string rid = freshNonce();
+    auto reply = call("POST", std::string(routeOf(Operation::wait)), signedRequest(device, Operation::wait, rid));
+    auto* waiting = std::get_if<Waiting>(&reply);
+    ASSERT_NE(waiting, nullptr);
+    EXPECT_EQ(ask("PATCH", path, R"({"total_bots":8})", admin).status, 200);
+    EXPECT_TRUE(waiting->wake.fired());
+    EXPECT_EQ(read(device, Operation::wait, rid, waiting->answer(*worker, true, now)).answer.outcome, Outcome::granted);
 }
 
 TEST_F(ServerApi, ARequestFileIsAnsweredWithALicenseFileForWhoeverOwnsTheLicense) {
