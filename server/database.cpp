@@ -68,10 +68,20 @@ bool lostConnection(const std::string& state) {
     }
 }
 
+bool readOnly(const std::string& state) {
+    return state == "25006";
+}
+
+[[noreturn]] void throwReadOnly() {
+    throw DatabaseFault(
+        "the database is read-only: a standby, or no longer the primary server. Name every host of it in the URL "
+        "(postgresql://user@one,two/database)");
+}
+
 [[noreturn]] void throwPostgresqlFault(const soci::soci_error& error, const std::string& state) {
     if (state == "55P03" || state == "57014") throwLocked();
     if (state == "53100") throwFull();
-    if (state == "25006") throw DatabaseFault("the database is read-only: this is a standby, name the primary server");
+    if (readOnly(state)) throwReadOnly();
     throw DatabaseFault("database: " + error.get_error_message());
 }
 
@@ -115,6 +125,8 @@ void connectPostgresql(soci::session& sql, const DatabaseAddress& address, std::
         url += (url.find('?') == std::string::npos ? "?" : "&") + name + "=" + value;
     };
     unlessGiven("connect_timeout", std::to_string(std::max<long long>(2, std::chrono::ceil<Seconds>(wait).count())));
+    // Of several hosts, the one that takes writes: whoever lost its primary finds the next one by itself.
+    if (address.hasSeveralHosts()) unlessGiven("target_session_attrs", "read-write");
     unlessGiven("tcp_user_timeout", milliseconds);  // a server whose machine is gone says nothing
     try {
         sql.open(*soci::factory_postgresql(), url);
@@ -176,7 +188,7 @@ void Database::recover(const soci::soci_error& error, int failures) {
     const auto* known = dynamic_cast<const soci::postgresql_soci_error*>(&error);
     const std::string state = known != nullptr ? known->sqlstate() : "";
     auto* backend = sql_ ? static_cast<soci::postgresql_session_backend*>(sql_->session().get_backend()) : nullptr;
-    if ((known != nullptr && lostConnection(state)) || backend == nullptr ||
+    if ((known != nullptr && (lostConnection(state) || readOnly(state))) || backend == nullptr ||
         PQstatus(backend->conn_) != CONNECTION_OK) {
         disconnect();
         if (outcomeUnknown)
@@ -184,6 +196,7 @@ void Database::recover(const soci::soci_error& error, int failures) {
                 "the connection to the database was lost during a commit: the change was made or not. Ask again with "
                 "the same request");
         if (failures == 1) return;
+        if (readOnly(state)) throwReadOnly();
         throw DatabaseFault("the connection to the database was lost: nothing was changed. Try again");
     }
     sql_->forget();
@@ -259,6 +272,19 @@ void Database::writeAlone(WriteQueue::Entry& entry) {
     } catch (...) {
         entry.fault = std::current_exception();
     }
+}
+
+void Database::requireWritable() {
+    if (dialect() != Dialect::postgresql) return;
+    for (int tries = 0; tries < 2; ++tries) {
+        // Also 'on' while a server recovers, which is what a standby does.
+        const auto readOnly = read([](Sql& sql) {
+            return sql.number("SELECT CASE current_setting('transaction_read_only') WHEN 'on' THEN 1 ELSE 0 END");
+        });
+        if (readOnly == 0) return;
+        disconnect();
+    }
+    throwReadOnly();
 }
 
 int Database::schemaOf(Sql& sql) {

@@ -81,6 +81,10 @@ class Database {
     }
     void rollBack() { wanted_ = false; }
 
+    // DatabaseFault where PostgreSQL takes no writes: a standby, or a primary that another has taken the place of. A
+    // connection to such a server is not kept: of several hosts in the URL another may take writes by now.
+    void requireWritable();
+
   private:
     // Rolled back unless it was committed.
     class Transaction {

@@ -22,6 +22,15 @@ Granted<DatabaseAddress> DatabaseAddress::parse(std::string_view url) {
                   "a database is named by sqlite:///path/to/file or postgresql://user@host/database"};
 }
 
+bool DatabaseAddress::hasSeveralHosts() const {
+    if (dialect() == Dialect::sqlite) return false;
+    const auto begin = url_.find("://") + 3;
+    const auto end = std::min(url_.find_first_of("/?", begin), url_.size());
+    const auto at = url_.rfind('@', end);
+    const auto hosts = at == std::string::npos || at < begin ? begin : at + 1;
+    return std::string_view(url_).substr(hosts, end - hosts).find(',') != std::string_view::npos;
+}
+
 std::string DatabaseAddress::shown() const {
     if (dialect() == Dialect::sqlite) return "sqlite://" + file_.string();
     const auto begin = url_.find("://") + 3;

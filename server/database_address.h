@@ -22,6 +22,7 @@ class DatabaseAddress {
     Dialect dialect() const { return url_.empty() ? Dialect::sqlite : Dialect::postgresql; }
     const std::filesystem::path& file() const { return file_; }  // SQLite
     const std::string& url() const { return url_; }              // PostgreSQL; may hold a password
+    bool hasSeveralHosts() const;                                // postgresql://user@one,two:5433/database
     std::string shown() const;                                   // for people and logs: without a password
 
   private:

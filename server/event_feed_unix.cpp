@@ -52,7 +52,12 @@ struct EventFeed::Connection {
             return sql.rows<EventColumns>("FROM events WHERE number > :last ORDER BY number LIMIT :most", last,
                                           mostAtOnce);
         });
-        if (!found.empty()) last = found.back().number;
+        if (!found.empty()) {
+            last = found.back().number;
+        } else {
+            // A primary whose place another has taken notifies nobody any more.
+            database.requireWritable();
+        }
         return found;
     }
 

@@ -63,6 +63,7 @@ std::string Store::authority() {
 }
 
 void Store::ping() {
+    session_->database.requireWritable();
     session_->read([](Sql& sql) { return sql.number("SELECT COUNT(*) FROM authority"); });
 }
 

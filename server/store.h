@@ -65,7 +65,7 @@ class Store {
     // Once per database.
     Granted<void> found(const std::string& authority, const KeySetRow& first, Instant now);
     std::string authority();  // its id; empty before `found`
-    void ping();              // DatabaseFault unless the database answers
+    void ping();              // DatabaseFault unless the database answers and takes writes
     int schema();             // the number of the newest migration applied
 
     // --- key sets

@@ -34,10 +34,11 @@ fs::path findPrograms() {
     std::error_code none;
     for (const auto& version : fs::directory_iterator("/usr/lib/postgresql", none))
         if (fs::exists(version.path() / "bin" / "initdb")) found.push_back(version.path() / "bin");
+    std::sort(found.begin(), found.end());
+    if (!found.empty()) return found.back();
     for (const auto* place : {"/usr/bin", "/usr/local/bin"})
         if (fs::exists(fs::path(place) / "initdb") && fs::exists(fs::path(place) / "postgres")) found.push_back(place);
     if (found.empty()) return {};
-    std::sort(found.begin(), found.end());
     return found.back();
 }
 
@@ -85,15 +86,28 @@ struct PostgresCluster::Server {
 
     fs::path data() const { return temporary.path() / "data"; }
 
+    std::string host() const {  // a path as the host of a URL
+        std::string encoded;
+        for (const char c : temporary.path().string()) encoded += c == '/' ? std::string("%2F") : std::string(1, c);
+        return encoded;
+    }
+
     bool make() {
+        return fill({"initdb", "-D", data().string(), "-U", "entitle", "-A", "trust", "-E", "UTF8", "--locale=C",
+                     "--no-sync", "--no-instructions"});
+    }
+    bool follow(const Server& primary) {
+        return fill({"pg_basebackup", "-h", primary.temporary.path().string(), "-U", "entitle", "-D", data().string(),
+                     "-R", "-X", "stream", "-c", "fast", "--no-sync"});
+    }
+    bool fill(std::vector<std::string> command) {
         // Everything below belongs to the user who runs the server; the superuser reaches it all the same.
         if (user != nullptr && ::chown(temporary.path().c_str(), user->pw_uid, user->pw_gid) != 0) return false;
+        command[0] = (programs / command[0]).string();
         const int log = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-        const auto initdb = spawn({(programs / "initdb").string(), "-D", data().string(), "-U", "entitle", "-A",
-                                   "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"},
-                                  user, log);
+        const auto filled = spawn(std::move(command), user, log);
         ::close(log);
-        return waitFor(initdb) == 0;
+        return waitFor(filled) == 0;
     }
 
     // Returns when it takes connections.
@@ -117,7 +131,7 @@ struct PostgresCluster::Server {
                 if (count <= 0) break;
                 if (said) continue;
                 text.append(bytes, static_cast<std::size_t>(count));
-                if (text.find("ready to accept connections") == std::string::npos) continue;
+                if (text.find("ready to accept") == std::string::npos) continue;  // "read-only connections": a standby
                 said = true;
                 ready.set_value(true);
             }
@@ -142,29 +156,61 @@ struct PostgresCluster::Server {
 PostgresCluster::PostgresCluster(std::unique_ptr<Server> server) : server_(std::move(server)) {}
 PostgresCluster::~PostgresCluster() = default;
 
+std::unique_ptr<PostgresCluster> PostgresCluster::own(std::string& whyNot) {
+    auto server = std::make_unique<Server>();
+    server->programs = findPrograms();
+    if (server->programs.empty()) {
+        whyNot = "PostgreSQL is not installed: apt-get install postgresql";
+        return nullptr;
+    }
+    server->user = otherUser();
+    if (::geteuid() == 0 && server->user == nullptr) {
+        whyNot = "PostgreSQL does not run as root, and there is neither a user postgres nor nobody";
+        return nullptr;
+    }
+    if (!server->make()) {
+        whyNot = "initdb failed in " + server->temporary.path().string();
+        return nullptr;
+    }
+    server->start();
+    return std::unique_ptr<PostgresCluster>(new PostgresCluster(std::move(server)));
+}
+
 PostgresCluster* PostgresCluster::shared(std::string& whyNot) {
     static std::string reason;
-    static const std::unique_ptr<PostgresCluster> cluster = []() -> std::unique_ptr<PostgresCluster> {
-        auto server = std::make_unique<Server>();
-        server->programs = findPrograms();
-        if (server->programs.empty()) {
-            reason = "PostgreSQL is not installed: apt-get install postgresql";
-            return nullptr;
-        }
-        server->user = otherUser();
-        if (::geteuid() == 0 && server->user == nullptr) {
-            reason = "PostgreSQL does not run as root, and there is neither a user postgres nor nobody";
-            return nullptr;
-        }
-        if (!server->make()) {
-            reason = "initdb failed in " + server->temporary.path().string();
-            return nullptr;
-        }
-        server->start();
-        return std::unique_ptr<PostgresCluster>(new PostgresCluster(std::move(server)));
-    }();
+    static const std::unique_ptr<PostgresCluster> cluster = own(reason);
     whyNot = reason;
     return cluster.get();
+}
+
+std::unique_ptr<PostgresCluster> PostgresCluster::standby(std::string& whyNot) {
+    if (!fs::exists(server_->programs / "pg_basebackup")) {
+        whyNot = "pg_basebackup is not installed: apt-get install postgresql-client";
+        return nullptr;
+    }
+    auto second = std::make_unique<Server>();
+    second->programs = server_->programs;
+    second->user = server_->user;
+    if (!second->follow(*server_)) throw std::runtime_error("pg_basebackup failed");
+    second->start();
+    // Not before the copy was made: the standby would wait for a standby of its own.
+    run("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    run("SELECT pg_reload_conf()");
+    return std::unique_ptr<PostgresCluster>(new PostgresCluster(std::move(second)));
+}
+
+void PostgresCluster::promote() {
+    run("SELECT pg_promote(true, 60)");
+}
+
+void PostgresCluster::run(const std::string& statement) {
+    const std::string host = server_->temporary.path().string();
+    soci::session(*soci::factory_postgresql(), "host=" + host + " user=entitle dbname=postgres") << statement;
+}
+
+DatabaseAddress PostgresCluster::database(const std::string& name, const PostgresCluster* other) const {
+    const auto hosts = server_->host() + (other != nullptr ? "," + other->server_->host() : "");
+    return DatabaseAddress::parse("postgresql://entitle@" + hosts + "/" + name).value();
 }
 
 DatabaseAddress PostgresCluster::newDatabase() {
@@ -176,13 +222,9 @@ DatabaseAddress PostgresCluster::newDatabase(const DatabaseAddress& from) {
 }
 
 DatabaseAddress PostgresCluster::newDatabase(const std::string& like) {
-    const std::string host = server_->temporary.path().string();
     const std::string name = "test_" + std::to_string(++databases_);
-    soci::session(*soci::factory_postgresql(), "host=" + host + " user=entitle dbname=postgres")
-        << "CREATE DATABASE " + name + " TEMPLATE " + like;
-    std::string encoded;  // a path as the host of a URL
-    for (const char c : host) encoded += c == '/' ? std::string("%2F") : std::string(1, c);
-    return DatabaseAddress::parse("postgresql://entitle@" + encoded + "/" + name).value();
+    run("CREATE DATABASE " + name + " TEMPLATE " + like);
+    return database(name);
 }
 
 void PostgresCluster::stop(Stop how) {
