@@ -12,6 +12,8 @@
 #   bench    the benchmarks in short: do they run, do the figures hold
 #   clang    build with clang, warnings are errors
 #   booted   the packages in booted systems of Debian 12 and 13 (root, systemd-nspawn)
+#   faults   the campaigns that the other stages take samples of, whole: a fault at every byte, a kill at every step, ten
+#            thousand daemons at once, years of simulated machines; on SQLite and on PostgreSQL
 #   tidy     clang-tidy over every source (by name only: it takes long)
 #
 #   --ci          keep to half an hour on two cores: stages that do not fit are skipped and say so
@@ -20,18 +22,26 @@
 #
 # ENTITLE_CACHE (~/.cache/entitled): compiler cache, fuzzing corpora and how long each stage took, outside the tree, safe
 # to delete.
+# What the campaigns of `faults` go by, for one of them by hand (each test says more):
+#   ENTITLE_FAULT_OFFSETS=all     online_test: the network cut at every byte, the daemon killed at every step
+#   ENTITLE_TEST_DATABASE=postgresql  online_test: the authority on PostgreSQL
+#   ENTITLE_TEST_EVERY_STEP=1     serve_process_test: the server killed at every step
+#   ENTITLE_TEST_RESTARTS=N       serve_process_test: PostgreSQL restarted so often under load
+#   ENTITLE_TEST_DAEMONS=N        serve_return_test: so many daemons come back at once
+#   ENTITLE_SIMULATION_RUNS=N, ENTITLE_SIMULATION_DAYS=N, ENTITLE_SIMULATION_SEED=N, ENTITLE_SIMULATION_ALOUD=1
+#                                 simulation_test: so many new histories, of so many days; one again; event by event
 # Ends with "N passed, N failed" over all stages; exit 1 if anything failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-all_stages=(dev format booted asan tsan fuzz bench clang)
+all_stages=(dev format booted asan tsan fuzz bench clang faults)
 ci=false install=true stages=()
 for argument in "$@"; do
   case $argument in
     --ci) ci=true ;;
     --no-install) install=false ;;
     --list) printf '%s\n' "${all_stages[@]}" tidy; exit 0 ;;
-    dev | format | booted | asan | tsan | fuzz | bench | clang | tidy) stages+=("$argument") ;;
+    dev | format | booted | asan | tsan | fuzz | bench | clang | faults | tidy) stages+=("$argument") ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | head -n -1; exit 0 ;;
     *) echo "test.sh: unknown argument '$argument'; --help lists them" >&2; exit 2 ;;
   esac
@@ -62,7 +72,7 @@ remaining() { echo $((budget - SECONDS)); }
 estimate() {
   local last
   if last=$(cat "$cache/seconds/$1" 2>/dev/null) && [[ $last =~ ^[0-9]+$ ]]; then echo $((last * 4 / 3 + 10)); return; fi
-  case $1 in asan) echo 800 ;; tsan | bench | clang) echo 300 ;; fuzz) echo 200 ;; booted) echo 300 ;; *) echo 30 ;; esac
+  case $1 in asan | faults) echo 800 ;; tsan | bench | clang) echo 300 ;; fuzz) echo 200 ;; booted) echo 300 ;; *) echo 30 ;; esac
 }
 took() { mkdir -p "$cache/seconds" 2>/dev/null && echo "$2" >"$cache/seconds/$1"; }
 skip() { skipped+=("$1"); echo "SKIPPED: $1: $2"; }
@@ -70,7 +80,7 @@ fits() {
   $ci || return 0
   # Those without a record here of having passed whole: first by hand.
   case $1 in
-    asan | tsan | fuzz | bench | clang)
+    asan | tsan | fuzz | bench | clang | faults)
       [ -f "$cache/seconds/$1" ] || { skip "$1" "it has not run on this machine yet; by hand, which lets CI take it from then on: packaging/test.sh $1"; return 1; } ;;
   esac
   local needs
@@ -238,6 +248,36 @@ stage_booted() {
     passed=$((passed + $(grep -cE '^[^ ]*: ok ' "$log"))) failed=$((failed + $(grep -cE '^[^ ]*: FAILED' "$log")))
     [ $status -eq 0 ] || grep -qE '^[^ ]*: FAILED' "$log" || fail "booted on $suite: see $log"
   done
+}
+
+# campaign NAME PROGRAM FILTER [NAME=VALUE...]: one whole campaign, and its figures.
+campaign() {
+  local name=$1 program=build/dev/tests/$2 filter=$3 started=$SECONDS log=$logs/faults-$1.log each count
+  shift 3
+  if run "$log" env "$@" "$program" --gtest_filter="$filter" --gtest_output="xml:$logs/faults-$name.xml"; then
+    count=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log")
+    if [ "${count:-0}" -gt 0 ]; then passed=$((passed + count)); else skip "faults/$name" "$(grep -m 1 -A 1 'Skipped' "$log" | tail -n 1)"; fi
+  else
+    fail "faults/$name: $log"
+  fi
+  echo "$name: $((SECONDS - started)) s"
+  # What a test tells of itself: lines of its own, and properties.
+  grep -vE '^\[|^Note: |^Running main|^$|^[^ ]*: Skipped' "$log" | head -n 20 | sed 's/^/  /'
+  for each in $(sed -n 's/.*<property name="\([a-z]*\)" value="\([0-9]*\)".*/\1=\2/p' "$logs/faults-$name.xml" 2>/dev/null); do echo "  $each"; done
+}
+
+stage_faults() {
+  build faults dev online_test serve_process_test serve_return_test simulation_test store_contract_test || return 1
+  local database
+  for database in sqlite postgresql; do
+    campaign "network-$database" e2e/online_test 'Faults.*:Killed.*' ENTITLE_FAULT_OFFSETS=all ENTITLE_TEST_DATABASE=$database
+  done
+  campaign server-killed server/serve_process_test '*KilledAtAnyStep*' ENTITLE_TEST_EVERY_STEP=1
+  campaign database-restarted server/serve_process_test '*RestartedUnderLoad*' ENTITLE_TEST_RESTARTS=10
+  campaign database-lost server/store_contract_test 'Failover.*:*FaultTest*:*PostgresqlTest*'
+  campaign all-at-once server/serve_return_test '*' ENTITLE_TEST_DAEMONS=10000
+  campaign years simulation/simulation_test 'Simulation.NoHistoryBreaksAPromise' ENTITLE_SIMULATION_RUNS=60
+  campaign a-year simulation/simulation_test 'Simulation.NoHistoryBreaksAPromise' ENTITLE_SIMULATION_RUNS=2 ENTITLE_SIMULATION_DAYS=400
 }
 
 stage_tidy() {

@@ -1,9 +1,11 @@
 #include "tests/e2e/serving.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -11,6 +13,8 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json.hpp>
+
+#include "tests/server/postgres_cluster.h"
 
 namespace entitle::e2e {
 namespace {
@@ -35,12 +39,24 @@ std::string converse(std::uint16_t port, const std::string& request) {
     return answer;
 }
 
+std::string databaseUrl() {
+    const char* wish = std::getenv("ENTITLE_TEST_DATABASE");
+    if (wish == nullptr || std::string_view(wish) == "sqlite") return "";
+    if (std::string_view(wish) != "postgresql") throw std::runtime_error("ENTITLE_TEST_DATABASE: sqlite or postgresql");
+    std::string whyNot;
+    auto* cluster = testing::PostgresCluster::shared(whyNot);
+    if (cluster == nullptr) throw std::runtime_error(whyNot);
+    return cluster->newDatabase().url();
+}
+
 }  // namespace
 
 Serving::Serving(std::string directory, const std::string& more) : directory_(std::move(directory)) {
     std::filesystem::create_directories(directory_);
     write(directory_ + "/password", "correct horse battery\n");
-    const auto founded = command({"init", "--roots", directory_ + "/roots"});
+    std::vector<std::string> founding{"init", "--roots", directory_ + "/roots"};
+    if (const auto url = databaseUrl(); !url.empty()) founding.insert(founding.end(), {"--database", url});
+    const auto founded = command(founding);
     if (founded.status != 0) throw std::runtime_error("no authority: " + founded.both());
     // What signs key sets is not where documents are signed.
     std::filesystem::rename(directory_ + "/roots", directory_ + "/offline");

@@ -15,7 +15,8 @@ namespace entitle::e2e {
 
 class Serving {
   public:
-    // Founds an authority below `directory`, with an administrator and a customer. `more`: of server.toml.
+    // Founds an authority below `directory`, with an administrator and a customer. `more`: of server.toml. Its database
+    // is an SQLite file; with ENTITLE_TEST_DATABASE=postgresql one of a PostgreSQL server that the test program starts.
     explicit Serving(std::string directory, const std::string& more = "");
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;
