@@ -38,6 +38,7 @@ double medianNanos(std::size_t times, F&& f) {
 // This process and its children to come run on one core: what is compared then shares its caches and its clock, and a
 // wake-up is a switch, not a message to another core. Returns the core.
 int pinToOneCore();
+int allowedCores();  // how many this process may run on
 // For this process and its children to come. Returns what is allowed now.
 std::size_t raiseDescriptorLimit(std::size_t wanted);
 

@@ -39,6 +39,13 @@ int pinToOneCore() {
     return core;
 }
 
+int allowedCores() {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) throw std::system_error(errno, std::generic_category());
+    return CPU_COUNT(&allowed);
+}
+
 std::size_t raiseDescriptorLimit(std::size_t wanted) {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;

@@ -56,7 +56,7 @@ class Program {
 
 // What stands on the disk before the program is told. Counted with `strace -f -e trace=fsync,fdatasync` of both
 // programs from the administrator's call to the program's word.
-constexpr int commits = 1;       // SQLite's log: the revocation
+constexpr int commits = 1;       // SQLite's log, or PostgreSQL's: the revocation
 constexpr int replacements = 4;  // of the daemon's record, which it keeps twice: what it was answered, what it became
 
 // The same steps by themselves, in nanoseconds.
@@ -84,8 +84,9 @@ double fsyncFloor(const std::filesystem::path& directory) {
 
 }  // namespace
 
-void measurePush(const Programs& programs, const ServerScale& scale, Report& report) {
-    ServerProcess server(programs, std::nullopt);
+void measurePush(const Programs& programs, const Storage& storage, const ServerScale& scale, Report& report) {
+    const bool onSqlite = storage.fresh == nullptr;
+    ServerProcess server(programs, onSqlite ? std::nullopt : std::optional(storage.fresh()));
     server.start();
     const auto token = adminToken(server.port());
     Asker asker(server.port());
@@ -98,8 +99,10 @@ void measurePush(const Programs& programs, const ServerScale& scale, Report& rep
     // At rest, as it is all day: a second after the last word it gives back what the conversation took.
     ::poll(nullptr, 0, 2'500);
     const auto facts = factsOf(daemon.pid());
-    report.add({"daemon_online", "the daemon after its first renewal, waiting for news: resident",
-                static_cast<double>(facts ? facts->residentBytes : 0) / 1e6, "MB", Row::Bound::atMost, 12, "", false});
+    if (onSqlite)
+        report.add({"daemon_online", "the daemon after its first renewal, waiting for news: resident",
+                    static_cast<double>(facts ? facts->residentBytes : 0) / 1e6, "MB", Row::Bound::atMost, 12, "",
+                    false});
 
     Program program(daemon.socket());
     std::vector<double> took, floors;
@@ -119,14 +122,15 @@ void measurePush(const Programs& programs, const ServerScale& scale, Report& rep
         asker.ask(order);
         took.push_back(static_cast<double>(program.waitFor(Status::Standing::revoked, minted.license) - begun));
     }
-    report.add({"revocation", "revocation → a subscribed program told, p50", median(took) / 1e6, "ms", Row::Bound::none,
-                0, "", false});
-    report.add({"revocation_fsyncs", "the fsyncs on its way, by themselves, p50", median(floors) / 1e6, "ms",
+    const std::string name = onSqlite ? "revocation" : "revocation_" + storage.name, on = " (" + storage.shown + ")";
+    report.add({name, "revocation → a subscribed program told, p50" + on, median(took) / 1e6, "ms", Row::Bound::none, 0,
+                "", false});
+    report.add({name + "_fsyncs", "the fsyncs on its way, by themselves, p50" + on, median(floors) / 1e6, "ms",
                 Row::Bound::none, 0,
-                std::to_string(commits) + " commits of SQLite, " + std::to_string(replacements) +
+                std::to_string(commits) + " commit of " + storage.shown + ", " + std::to_string(replacements) +
                     " files of the daemon replaced",
                 false});
-    report.add({"revocation_share", "revocation to the fsyncs on its way", median(took) / median(floors), "x",
+    report.add({name + "_share", "revocation to the fsyncs on its way" + on, median(took) / median(floors), "x",
                 Row::Bound::atMost, 2, "", false});
 }
 

@@ -63,20 +63,21 @@ int main(int argc, char** argv) {
     scale.waiting = std::min(scale.waiting, raiseDescriptorLimit(scale.waiting + 1'000) - 400);
     Report report;
     report.say("scale", quick ? "quick: figures mean little" : "full");
+    report.say("cores", std::to_string(allowedCores()));
     report.say("directory", std::filesystem::temp_directory_path().string());
     const Programs programs = Programs::below(build);
     if (!programs.exist()) throw std::runtime_error("entitled, entitlectl and entitle-server are not all built");
     const auto wanted = [&](const char* part) { return only.empty() || only == part; };
-    if (wanted("sqlite")) measureRequests(programs, self, {"sqlite", "SQLite", nullptr, copyFile}, scale, report);
+    const Storage sqlite{"sqlite", "SQLite", nullptr, copyFile};
+    const Storage postgresql{"postgresql", "PostgreSQL", newDatabase, copyDatabase};
     std::string whyNot;
-    if (!wanted("postgresql")) {
-    } else if (PostgresCluster::shared(whyNot) == nullptr) {
-        report.skip("postgresql", "PostgreSQL", whyNot);
-    } else {
-        measureRequests(programs, self, {"postgresql", "PostgreSQL", newDatabase, copyDatabase}, scale, report);
-    }
+    const bool both = (wanted("postgresql") || wanted("push")) && PostgresCluster::shared(whyNot) != nullptr;
+    if (!whyNot.empty()) report.skip("postgresql", "PostgreSQL", whyNot);
+    if (wanted("sqlite")) measureRequests(programs, self, sqlite, scale, report);
+    if (wanted("postgresql") && both) measureRequests(programs, self, postgresql, scale, report);
     if (wanted("memory")) measureMemory(programs, scale, report);
-    if (wanted("push")) measurePush(programs, scale, report);
+    if (wanted("push")) measurePush(programs, sqlite, scale, report);
+    if (wanted("push") && both) measurePush(programs, postgresql, scale, report);
     report.printTable(std::cout);
     if (!json.empty() && !(std::ofstream(json) << report.json())) throw std::runtime_error("cannot write " + json);
     return enforce && !report.allMet() ? 1 : 0;

@@ -37,6 +37,6 @@ void measureRequests(const Programs&, const std::filesystem::path& self, const S
 // waiting connections and memory at rest
 void measureMemory(const Programs&, const ServerScale&, Report&);
 // revocation → a subscribed program
-void measurePush(const Programs&, const ServerScale&, Report&);
+void measurePush(const Programs&, const Storage&, const ServerScale&, Report&);
 
 }  // namespace entitle::bench
