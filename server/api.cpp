@@ -60,6 +60,21 @@ Route route(std::string method, std::string pattern, Access access, Handler hand
     return out;
 }
 
+Route withMembers(Route route, std::vector<std::string> members) {
+    route.members = std::move(members);
+    return route;
+}
+
+Route withQueries(Route route, std::vector<std::string> queries) {
+    route.queries = std::move(queries);
+    return route;
+}
+
+Route succeedsWith(Route route, int status) {
+    route.success = status;
+    return route;
+}
+
 HttpResponse jsonResponse(const boost::json::object& body, int status) {
     HttpResponse response;
     response.status = status;
@@ -79,12 +94,12 @@ HttpResponse invalidField(std::string_view name, std::string_view what) {
     return problem(422, "invalid-field", std::string(name) + ": " + std::string(what));
 }
 
-std::variant<boost::json::object, HttpResponse> readBody(const HttpRequest& request,
-                                                         std::initializer_list<std::string_view> members) {
+std::variant<boost::json::object, HttpResponse> readBody(const Call& call) {
+    const auto& members = call.route.members;
     boost::json::parse_options options;
     options.max_depth = 4;
     boost::system::error_code failed;
-    auto value = boost::json::parse(request.body, failed, {}, options);
+    auto value = boost::json::parse(call.request.body, failed, {}, options);
     if (failed || !value.is_object()) return problem(400, "bad-json", "The body must be a JSON object.");
     auto& object = value.get_object();
     for (const auto& member : object) {
@@ -116,12 +131,14 @@ std::optional<std::int64_t> wholeNumber(std::string_view text) {
     return out;
 }
 
-Page pageOf(const HttpRequest& request) {
+Page pageOf(const Call& call) {
     Page page;
-    if (const auto limit = request.parameter("limit"))
+    if (const auto limit = call.query("limit"))
         if (const auto number = wholeNumber(*limit))
             page.limit = static_cast<int>(std::clamp<std::int64_t>(*number, 1, 500));
-    page.after = request.parameter("after").value_or("");
+    const auto& queries = call.route.queries;
+    if (std::find(queries.begin(), queries.end(), "after") != queries.end())
+        page.after = call.query("after").value_or("");
     return page;
 }
 

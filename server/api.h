@@ -1,7 +1,6 @@
 // What every file of the API is given, and the forms they share: JSON in, JSON out, one list of problem codes.
 #pragma once
 
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +42,10 @@ std::vector<Route> adminAccountRoutes(const Api& api);  // api_admin_accounts.cp
 std::vector<Route> auditRoutes(const Api& api);         // api_audit.cpp: what administrators did
 
 Route route(std::string method, std::string pattern, Access access, Handler handler);
+// What a route takes, said once: readBody and Call::query hold to it.
+Route withMembers(Route, std::vector<std::string> ofItsBody);
+Route withQueries(Route, std::vector<std::string>);
+Route succeedsWith(Route, int status);
 // The same, and what `handler` writes is recorded as the caller's action (api_audit.cpp). For routes of administrators.
 Handler audited(std::string action, Handler handler);
 
@@ -52,10 +55,9 @@ HttpResponse jsonResponse(const boost::json::object& body, int status = 200);
 HttpResponse problemOf(const Denial&);
 HttpResponse invalidField(std::string_view name, std::string_view what);  // 422 invalid-field
 
-// A request's JSON object with no other members than these: else the problem to answer (400 bad-json, 422
+// The request's JSON object with no other members than its route takes: else the problem to answer (400 bad-json, 422
 // unknown-field).
-std::variant<boost::json::object, HttpResponse> readBody(const HttpRequest&,
-                                                         std::initializer_list<std::string_view> members);
+std::variant<boost::json::object, HttpResponse> readBody(const Call&);
 std::optional<std::string> textOf(const boost::json::object&, std::string_view name);  // none: absent or no string
 std::optional<std::int64_t> wholeNumberOf(const boost::json::object&, std::string_view name);
 std::optional<std::int64_t> wholeNumber(std::string_view text);  // digits only
@@ -64,7 +66,7 @@ struct Page {
     int limit = 100;
     std::string after;
 };
-Page pageOf(const HttpRequest&);  // ?limit= (1 … 500) and ?after=
+Page pageOf(const Call&);  // ?limit= (1 … 500) and, where the route takes it, ?after=
 
 std::optional<ApprovalState> approvalState(std::string_view word);  // "waiting", …
 

@@ -8,7 +8,7 @@ namespace {
 constexpr Seconds tokenLife = std::chrono::days{30};
 
 HttpResponse registerAccount(Worker& worker, const Call& call) {
-    auto body = readBody(call.request, {"email", "password"});
+    auto body = readBody(call);
     if (auto* bad = std::get_if<HttpResponse>(&body)) return std::move(*bad);
     const auto& object = std::get<boost::json::object>(body);
     const auto made = makeAccount(textOf(object, "email").value_or(""), textOf(object, "password").value_or(""), false,
@@ -19,7 +19,7 @@ HttpResponse registerAccount(Worker& worker, const Call& call) {
 }
 
 HttpResponse logIn(Worker& worker, const Call& call) {
-    auto body = readBody(call.request, {"email", "password"});
+    auto body = readBody(call);
     if (auto* bad = std::get_if<HttpResponse>(&body)) return std::move(*bad);
     const auto& object = std::get<boost::json::object>(body);
     const auto email = normalEmail(textOf(object, "email").value_or(""));
@@ -60,7 +60,7 @@ HttpResponse showMe(Worker& worker, const Call& call) {
 }
 
 HttpResponse changePassword(Worker& worker, const Call& call) {
-    auto body = readBody(call.request, {"current_password", "new_password"});
+    auto body = readBody(call);
     if (auto* bad = std::get_if<HttpResponse>(&body)) return std::move(*bad);
     const auto& object = std::get<boost::json::object>(body);
     const auto account = worker.store.account(AccountId{call.caller->account});
@@ -88,11 +88,15 @@ Route hashing(Route route) {
 }  // namespace
 
 std::vector<Route> accountRoutes(const Api&) {
-    return {hashing(route("POST", "/v1/accounts", Access::open, registerAccount)),
-            hashing(route("POST", "/v1/tokens", Access::open, logIn)),
-            route("DELETE", "/v1/tokens/current", Access::user, logOut),
+    const std::vector<std::string> credentials{"email", "password"};
+    auto registering = hashing(route("POST", "/v1/accounts", Access::open, registerAccount));
+    auto loggingIn = hashing(route("POST", "/v1/tokens", Access::open, logIn));
+    auto changing = hashing(route("PUT", "/v1/accounts/me/password", Access::user, changePassword));
+    return {succeedsWith(withMembers(std::move(registering), credentials), 201),
+            succeedsWith(withMembers(std::move(loggingIn), credentials), 201),
+            succeedsWith(route("DELETE", "/v1/tokens/current", Access::user, logOut), 204),
             route("GET", "/v1/accounts/me", Access::user, showMe),
-            hashing(route("PUT", "/v1/accounts/me/password", Access::user, changePassword))};
+            succeedsWith(withMembers(std::move(changing), {"current_password", "new_password"}), 204)};
 }
 
 }  // namespace entitle

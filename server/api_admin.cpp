@@ -12,7 +12,7 @@ namespace {
 
 // `after` is the serial number of the last license seen: the `next` of the page before.
 HttpResponse listLicenses(const Api&, Worker& worker, const Call& call) {
-    const auto page = pageOf(call.request);
+    const auto page = pageOf(call);
     boost::json::array out;
     std::uint64_t next = 0;
     const auto after = static_cast<std::uint64_t>(wholeNumber(page.after).value_or(0));
@@ -68,7 +68,7 @@ HttpResponse setStatus(Worker& worker, const Call& call, LicenseStatus wanted) {
 }
 
 HttpResponse changeLicense(const Api&, Worker& worker, const Call& call) {
-    auto body = readBody(call.request, {"license_type", "expires_at", "device_limit", "total_bots", "note"});
+    auto body = readBody(call);
     if (auto* bad = std::get_if<HttpResponse>(&body)) return std::move(*bad);
     const auto& object = std::get<boost::json::object>(body);
     const Instant now = call.request.now;
@@ -130,8 +130,8 @@ HttpResponse releaseDevice(const Api&, Worker& worker, const Call& call) {
 }
 
 HttpResponse listApprovals(const Api&, Worker& worker, const Call& call) {
-    const auto page = pageOf(call.request);
-    const auto word = call.request.parameter("state").value_or("waiting");
+    const auto page = pageOf(call);
+    const auto word = call.query("state").value_or("waiting");
     const auto state = approvalState(word);
     if (!state && word != "all") return invalidField("state", "waiting, approved, denied, used or all");
     boost::json::array out;
@@ -153,7 +153,7 @@ HttpResponse decide(Worker& worker, const Call& call, bool approve) {
 
 HttpResponse listAttempts(const Api&, Worker& worker, const Call& call) {
     boost::json::array out;
-    for (const auto& row : worker.store.attempts(pageOf(call.request).limit))
+    for (const auto& row : worker.store.attempts(pageOf(call).limit))
         out.push_back({{"at", toRfc3339(row.at)},
                        {"license_id", row.license.value},
                        {"device", row.device.value},
@@ -195,18 +195,19 @@ std::vector<Route> adminRoutes(const Api& api) {
     const auto deciding = [](bool approve) {
         return [approve](const Api&, Worker& worker, const Call& call) { return decide(worker, call, approve); };
     };
-    return {read("/licenses", listLicenses),
+    return {withQueries(read("/licenses", listLicenses), {"limit", "after"}),
             read("/licenses/{license}", showLicense),
-            act("PATCH", "/licenses/{license}", "license-change", changeLicense),
+            withMembers(act("PATCH", "/licenses/{license}", "license-change", changeLicense),
+                        {"license_type", "expires_at", "device_limit", "total_bots", "note"}),
             act("GET", "/licenses/{license}/key", "license-key-shown", showLicenseKey),
             act("POST", "/licenses/{license}/suspend", "license-suspend", status(LicenseStatus::suspended)),
             act("POST", "/licenses/{license}/reinstate", "license-reinstate", status(LicenseStatus::active)),
             act("POST", "/licenses/{license}/revoke", "license-revoke", status(LicenseStatus::revoked)),
             act("DELETE", "/licenses/{license}/devices/{number}", "device-release", releaseDevice),
-            read("/approvals", listApprovals),
+            withQueries(read("/approvals", listApprovals), {"state", "limit", "after"}),
             act("POST", "/approvals/{number}/approve", "approval-approve", deciding(true)),
             act("POST", "/approvals/{number}/deny", "approval-deny", deciding(false)),
-            read("/attempts", listAttempts),
+            withQueries(read("/attempts", listAttempts), {"limit"}),
             read("/keys", showKeys)};
 }
 

@@ -9,13 +9,13 @@ namespace {
 // All, or the one with ?email=.
 HttpResponse listAccounts(Worker& worker, const Call& call) {
     boost::json::array out;
-    if (const auto email = call.request.parameter("email")) {
+    if (const auto email = call.query("email")) {
         const auto normal = normalEmail(*email);
         if (const auto row = normal ? worker.store.accountByEmail(*normal) : std::nullopt)
             out.push_back(describeAccount(*row));
         return jsonResponse({{"accounts", std::move(out)}, {"next", nullptr}});
     }
-    const auto page = pageOf(call.request);
+    const auto page = pageOf(call);
     boost::json::value next;
     for (const auto& row : worker.store.accounts(AccountId{page.after}, page.limit)) {
         out.push_back(describeAccount(row));
@@ -58,7 +58,7 @@ std::vector<Route> adminAccountRoutes(const Api&) {
         return [admin](Worker& worker, const Call& call) -> Reply { return setRole(worker, call, admin); };
     };
     return {
-        route("GET", "/v1/admin/accounts", Access::admin, listAccounts),
+        withQueries(route("GET", "/v1/admin/accounts", Access::admin, listAccounts), {"email", "limit", "after"}),
         route("GET", "/v1/admin/accounts/{account}", Access::admin, showAccount),
         route("POST", "/v1/admin/accounts/{account}/promote", Access::admin, audited("account-promote", role(true))),
         route("POST", "/v1/admin/accounts/{account}/demote", Access::admin, audited("account-demote", role(false))),

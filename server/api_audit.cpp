@@ -35,7 +35,7 @@ class Recording {
 
 // Newest first; `after` is the `next` of the page before.
 HttpResponse listActions(Worker& worker, const Call& call) {
-    const auto page = pageOf(call.request);
+    const auto page = pageOf(call);
     std::map<std::string, boost::json::value> emails;
     boost::json::array out;
     boost::json::value next;
@@ -72,7 +72,7 @@ Handler audited(std::string action, Handler handler) {
 }
 
 std::vector<Route> auditRoutes(const Api&) {
-    return {route("GET", "/v1/admin/audit", Access::admin, listActions)};
+    return {withQueries(route("GET", "/v1/admin/audit", Access::admin, listActions), {"limit", "after"})};
 }
 
 }  // namespace entitle

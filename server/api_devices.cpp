@@ -42,7 +42,7 @@ std::optional<DeviceRow> deviceOf(Worker& worker, const LicenseId& license, cons
 HttpResponse rename(Worker& worker, const Call& call) {
     auto found = ownLicense(worker, call);
     if (auto* bad = std::get_if<HttpResponse>(&found)) return std::move(*bad);
-    auto body = readBody(call.request, {"name"});
+    auto body = readBody(call);
     if (auto* bad = std::get_if<HttpResponse>(&body)) return std::move(*bad);
     const auto name = textOf(std::get<boost::json::object>(body), "name");
     if (!name || name->size() > 64 || printableFrom(*name, 64) != *name)
@@ -70,7 +70,7 @@ HttpResponse release(const Api& api, Worker& worker, const Call& call) {
 
 // What the caller's machines wait for, or what became of it: an administrator decides.
 HttpResponse listApprovals(Worker& worker, const Call& call) {
-    const auto word = call.request.parameter("state").value_or("waiting");
+    const auto word = call.query("state").value_or("waiting");
     const auto state = approvalState(word);
     if (!state && word != "all") return invalidField("state", "waiting, approved, denied, used or all");
     boost::json::array out;
@@ -86,9 +86,9 @@ HttpResponse listApprovals(Worker& worker, const Call& call) {
 
 std::vector<Route> ownerRoutes(const Api& api) {
     return {route("GET", "/v1/licenses", Access::user, listLicenses),
-            route("GET", "/v1/approvals", Access::user, listApprovals),
+            withQueries(route("GET", "/v1/approvals", Access::user, listApprovals), {"state"}),
             route("GET", "/v1/licenses/{license}/devices", Access::user, listDevices),
-            route("PATCH", "/v1/licenses/{license}/devices/{number}", Access::user, rename),
+            withMembers(route("PATCH", "/v1/licenses/{license}/devices/{number}", Access::user, rename), {"name"}),
             route("DELETE", "/v1/licenses/{license}/devices/{number}", Access::user,
                   [&api](Worker& worker, const Call& call) -> Reply { return release(api, worker, call); })};
 }

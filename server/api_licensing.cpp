@@ -20,7 +20,7 @@ constexpr std::size_t longestMachineId = 256;
 constexpr Seconds furthestEnd = std::chrono::days{36'500};
 
 HttpResponse generate(const Api& api, Worker& worker, const Call& call) {
-    auto body = readBody(call.request, {"user_id", "license_type", "expires_at", "device_limit", "total_bots", "note"});
+    auto body = readBody(call);
     if (auto* bad = std::get_if<HttpResponse>(&body)) return std::move(*bad);
     const auto& object = std::get<boost::json::object>(body);
     const Instant now = call.request.now;
@@ -58,7 +58,7 @@ HttpResponse generate(const Api& api, Worker& worker, const Call& call) {
 }
 
 HttpResponse activate(const Api& api, Worker& worker, const Call& call) {
-    auto body = readBody(call.request, {"license_key", "machine_id"});
+    auto body = readBody(call);
     if (auto* bad = std::get_if<HttpResponse>(&body)) return std::move(*bad);
     const auto& object = std::get<boost::json::object>(body);
     const auto machine = textOf(object, "machine_id").value_or("");
@@ -197,8 +197,11 @@ std::vector<Route> licensingRoutes(const Api& api) {
     };
     auto activation = route("POST", "/api/licensing/activate", Access::open, bound(activate));
     activation.rate = Rate::secret;
-    return {route("POST", "/api/licensing/generate", Access::admin, audited("license-generate", bound(generate))),
-            std::move(activation), route("GET", "/api/licensing/validate", Access::bearer, bound(validate)),
+    auto generation =
+        route("POST", "/api/licensing/generate", Access::admin, audited("license-generate", bound(generate)));
+    generation.members = {"user_id", "license_type", "expires_at", "device_limit", "total_bots", "note"};
+    return {succeedsWith(std::move(generation), 201), withMembers(std::move(activation), {"license_key", "machine_id"}),
+            route("GET", "/api/licensing/validate", Access::bearer, bound(validate)),
             route("GET", "/api/licensing/features", Access::bearer, bound(features))};
 }
 

@@ -10,7 +10,7 @@ constexpr std::string_view fileType = "text/plain";
 
 // The request names a machine and no license, and proves nothing about who pays: the license's owner does, or an admin.
 HttpResponse answer(const Api& api, Worker& worker, const Call& call) {
-    const auto id = call.request.parameter("license").value_or("");
+    const auto id = call.query("license").value_or("");
     if (id.empty()) return invalidField("license", "?license=lic_…: which license the machine shall have");
     const auto license = worker.store.license(LicenseId{id});
     const bool own = license && license->account && license->account->value == call.caller->account;
@@ -42,6 +42,7 @@ std::vector<Route> offlineRoutes(const Api& api) {
                       [&api](Worker& worker, const Call& call) -> Reply { return answer(api, worker, call); });
     made.accepts = fileType;
     made.bodyLimit = maxFileBytes;
+    made.queries = {"license"};
     return {std::move(made)};
 }
 

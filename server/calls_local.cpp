@@ -32,7 +32,7 @@ class LocalCalls final : public ApiCalls {
         Caller caller;
         caller.account = localActor;
         caller.admin = true;
-        auto reply = match->route->handler(*worker_, Call{request, match->parameters, caller});
+        auto reply = match->route->handler(*worker_, Call{request, match->parameters, caller, *match->route});
         const auto* response = std::get_if<HttpResponse>(&reply);
         if (response == nullptr) throw std::logic_error("the command line waits for nothing");
         return readAnswer(response->status, response->contentType, response->body);

@@ -130,7 +130,7 @@ auto Dispatch::guarded(Run&& run) -> decltype(std::declval<Run>()()) {
 
 Reply Dispatch::handle(Worker& worker, const Admitted& admitted, const HttpRequest& request, std::string& account) {
     const Route& route = *admitted.route;
-    Call call{request, admitted.parameters, std::nullopt};
+    Call call{request, admitted.parameters, std::nullopt, route};
     if (route.access != Access::open && route.access != Access::device) {
         auto found = caller(worker, route.access, request);
         if (auto* refusal = std::get_if<HttpResponse>(&found)) return std::move(*refusal);
@@ -149,7 +149,7 @@ void Dispatch::answer(Admitted admitted, std::shared_ptr<const HttpRequest> requ
                       std::function<void(Answered)> done) {
     const Route& route = *admitted.route;
     if (route.work == Work::none) {
-        const Call call{*request, admitted.parameters, std::nullopt};
+        const Call call{*request, admitted.parameters, std::nullopt, route};
         auto response = guarded([&] { return route.quick(call); });
         return done({std::move(response), {}});
     }

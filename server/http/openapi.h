@@ -11,8 +11,9 @@ namespace entitle {
 
 std::string_view openApiDocument();
 
-// What the document and the table do not say alike, a sentence each: routes missing on either side, parameters, who may
-// ask, the type of a body. Throws when the document is no JSON.
+// What the document and the table do not say alike, a sentence each: routes missing on either side, parameters of path
+// and query, who may ask, the type and the members of a body, the status of a success. Throws when the document is no
+// JSON.
 std::vector<std::string> openApiDifferences(std::string_view document, const std::vector<Route>&);
 
 // The words of problemCodes that the document does not list, and those it lists besides.

@@ -37,6 +37,12 @@ bool isMethod(std::string_view method) {
 
 }  // namespace
 
+std::optional<std::string> Call::query(std::string_view name) const {
+    if (std::find(route.queries.begin(), route.queries.end(), name) == route.queries.end())
+        throw std::logic_error(route.pattern + " does not say that it takes ?" + std::string(name));
+    return request.parameter(name);
+}
+
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
     std::set<std::string> seen;
     for (const auto& route : routes_) {

@@ -45,12 +45,17 @@ struct Caller {
     std::string tokenHash;
 };
 
+struct Route;
+
 struct Call {
     const HttpRequest& request;
     std::map<std::string, std::string> parameters;  // {name} of the pattern → decoded text, never empty
     std::optional<Caller> caller;                   // set exactly for bearer, user and admin
+    const Route& route;
 
     const std::string& parameter(const std::string& name) const { return parameters.at(name); }
+    // A query parameter that the route says it takes; another is a fault of this program (std::logic_error).
+    std::optional<std::string> query(std::string_view name) const;
 };
 
 using Reply = std::variant<HttpResponse, Waiting>;
@@ -68,6 +73,10 @@ struct Route {
     std::string accepts = "application/json";  // content type of a body; another is 415
     std::size_t bodyLimit = 16 * 1024;         // more is 413
     std::function<HttpResponse(const Call&)> quick = {};
+    // What it takes besides its path, and how it says yes: the document must say the same (openapi.h).
+    std::vector<std::string> members = {};  // of a JSON body; another is 422
+    std::vector<std::string> queries = {};
+    int success = 200;
 };
 
 class Router {

@@ -9,6 +9,7 @@
 #include "server/http/openapi.h"
 #include "server/rotation.h"
 #include "server/service.h"
+#include "tests/server/described.h"
 #include "tests/server/desk.h"
 #include "tests/server/test_device.h"
 
@@ -39,7 +40,7 @@ class ServerApi : public ::testing::Test {
         const auto found = router.find(method, request.path);
         const auto* match = std::get_if<Router::Match>(&found);
         if (match == nullptr) return problem(404, "no-such-route", "");
-        Call made{request, match->parameters, std::nullopt};
+        Call made{request, match->parameters, std::nullopt, *match->route};
         const auto access = match->route->access;
         if (access == Access::bearer || access == Access::user || access == Access::admin) {
             made.caller = Service::authenticate(*worker, token, now);
@@ -52,7 +53,13 @@ class ServerApi : public ::testing::Test {
     HttpResponse ask(const std::string& method, const std::string& path, const std::string& body = "",
                      const std::string& token = "") {
         auto reply = call(method, path, body, token);
-        if (auto* response = std::get_if<HttpResponse>(&reply)) return std::move(*response);
+        if (auto* response = std::get_if<HttpResponse>(&reply)) {
+            const auto found = router.find(method, path.substr(0, path.find('?')));
+            if (const auto* match = std::get_if<Router::Match>(&found)) {
+                EXPECT_EQ(testing::responseDifferences(*match->route, *response), std::vector<std::string>{});
+            }
+            return std::move(*response);
+        }
         throw std::runtime_error(path + " waits");
     }
     static boost::json::object json(const HttpResponse& response) {
@@ -108,6 +115,47 @@ class ServerApi : public ::testing::Test {
 TEST_F(ServerApi, IsDescribedByItsOpenApiDocument) {
     EXPECT_EQ(openApiDifferences(openApiDocument(), service.routes()), std::vector<std::string>{});
     EXPECT_EQ(openApiCodeDifferences(openApiDocument()), std::vector<std::string>{});
+}
+
+// Every answer of these tests is held against the document; here is that the document says something of it.
+TEST_F(ServerApi, TheAnswersOfTheSeedsRoutesAndOfTheDeviceListAreDescribedMemberByMember) {
+    for (const auto* pattern : {"/api/licensing/validate", "/api/licensing/features", "/v1/licenses",
+                                "/v1/licenses/{license}/devices", "/v1/admin/licenses"})
+        EXPECT_FALSE(testing::describedMembers("GET", pattern).empty()) << pattern;
+    for (const auto* pattern : {"/api/licensing/generate", "/api/licensing/activate", "/v1/accounts", "/v1/tokens"})
+        EXPECT_FALSE(testing::describedMembers("POST", pattern).empty()) << pattern;
+}
+
+TEST_F(ServerApi, ADocumentThatSaysSomethingElseIsFoundOut) {
+    const auto without = [&](const std::string& what, const std::string& with) {
+        std::string document(openApiDocument());
+        const auto at = document.find(what);
+        EXPECT_NE(at, std::string::npos) << what;
+        document.replace(at, what.size(), with);
+        return openApiDifferences(document, service.routes());
+    };
+    EXPECT_EQ(without("\"machine_id\": {\n          \"type\"", "\"machine\": {\n          \"type\"").size(), 1u);
+    EXPECT_EQ(without("\"name\": \"state\"", "\"name\": \"status\"").size(), 1u);
+    EXPECT_EQ(without("\"201\": {", "\"202\": {").size(), 1u);
+    EXPECT_EQ(without("\"additionalProperties\": false", "\"additionalProperties\": true").size(), 1u);
+    // And an answer that is another than it says.
+    const auto found = router.find("GET", "/api/licensing/validate");
+    const auto& route = *std::get<Router::Match>(found).route;
+    EXPECT_GT(testing::responseDifferences(route, jsonResponse({{"valid", "yes"}, {"more", 1}})).size(), 2u);
+}
+
+TEST_F(ServerApi, AMemberThatIsDescribedIsTakenAndAnotherIsNot) {
+    const auto admin = adminToken();
+    for (const auto& route : service.routes()) {
+        if (route.members.empty()) continue;
+        auto path = route.pattern;
+        for (auto open = path.find('{'); open != std::string::npos; open = path.find('{'))
+            path.replace(open, path.find('}', open) - open + 1, "1");
+        if (path == "/v1/licenses/1/devices/1") continue;  // the license is looked for first
+        for (const auto& member : route.members)
+            EXPECT_NE(ask(route.method, path, R"({")" + member + R"(":"x"})", admin).code, "unknown-field") << path;
+        EXPECT_EQ(ask(route.method, path, R"({"nobody_knows":1})", admin).code, "unknown-field") << path;
+    }
 }
 
 TEST_F(ServerApi, TheSeedsFourRoutesWorkInARow) {

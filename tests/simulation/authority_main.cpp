@@ -110,7 +110,7 @@ class SimulatedAuthority {
         const auto found = router_->find(request.method, request.path);
         const auto* match = std::get_if<Router::Match>(&found);
         if (match == nullptr) throw std::runtime_error("no such route: " + request.path);
-        Call call{request, match->parameters, std::nullopt};
+        Call call{request, match->parameters, std::nullopt, *match->route};
         if (match->route->access == Access::admin) call.caller = admin_;
         auto reply = match->route->handler(*worker_, call);
         if (auto* response = std::get_if<HttpResponse>(&reply)) return told(*response);
