@@ -129,7 +129,7 @@ _entitle_server() {
             [[ $current == -* ]] || { COMPREPLY=(); return; }
             ;;
         'issue')
-            words="-h --help --help-all --license --request --out --exp-days $inherited"
+            words="-h --help --help-all --license --request --out --exp-days --other-hardware $inherited"
             ;;
         'update-file')
             words="-h --help --help-all --out $inherited"

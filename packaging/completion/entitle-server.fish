@@ -186,6 +186,7 @@ complete -c entitle-server -n '__entitle_server_at issue' -l license -x -d 'The 
 complete -c entitle-server -n '__entitle_server_at issue' -l request -r -F -d 'What `entitlectl request` wrote; - for standard input'
 complete -c entitle-server -n '__entitle_server_at issue' -l out -r -F -d 'Where the license file goes [standard output]'
 complete -c entitle-server -n '__entitle_server_at issue' -l exp-days -x -d '730]=365 Until the machine must be given a newer document'
+complete -c entitle-server -n '__entitle_server_at issue' -l other-hardware -d 'Bind the device\'s seat to the machine that asks, though its hardware is another'
 complete -c entitle-server -n '__entitle_server_at issue' -l dir -x -a '(__fish_complete_directories)' -d 'The authority\'s directory'
 complete -c entitle-server -n '__entitle_server_at issue' -l server -x -d 'The server to ask, in place of a directory [$ENTITLE_SERVER_URL]'
 complete -c entitle-server -n '__entitle_server_at issue' -l token-file -r -F -d 'What `login` wrote [$ENTITLE_SERVER_TOKEN_FILE]'
