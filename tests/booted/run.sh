@@ -138,7 +138,7 @@ installed() {
   echo "$place"
 }
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 boots=0
 tell() {
   case $1 in
     passed) passed=$((passed + 1)) ;;
@@ -152,6 +152,7 @@ tell() {
 boot() {
   local suite=$1 name=$2 root=$3 out=$work/$1/out-$2 started=$EPOCHREALTIME status word rest seen=0 more=()
   mkdir -p "$out"
+  boots=$((boots + 1))
   # A case says in its head what its machine has beside a plain one: "# nspawn: --bind=…", with @ for its own directory.
   mapfile -t more < <(sed -n 's/^# nspawn: //p' "$here/cases/$name.sh" | sed "s|@|$out|g")
   local prepare
@@ -200,4 +201,4 @@ for suite in "${suites[@]}"; do
 done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] || exit 1
-[ "$passed" -gt 0 ] || cannot "nothing was there to boot"
+[ "$boots" -gt 0 ] || cannot "nothing was there to boot"

@@ -5,6 +5,8 @@ find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /
 check "the packages install on a running system" install_packages
 check "the daemon runs, without a word from the administrator" eventually systemctl is-active entitled.service
 check "both sockets and the daemon come back at the next boot" systemctl is-enabled entitled.socket entitled-admin.socket entitled.service
+check "this systemd has no word to say about any line of the units" bash -c \
+  '! systemd-analyze verify --man=no entitled.service entitled.socket entitled-admin.socket entitled-metrics.timer entitle-server.service 2>&1 | grep entitle'
 check "nothing of the packages has failed" bash -c '! systemctl --failed --no-legend | grep entitle'
 check "the daemon is not root" bash -c '[ "$(ps -o user= -p "$(systemctl show -P MainPID entitled)")" = entitled ]'
 
