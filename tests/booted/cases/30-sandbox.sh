@@ -24,6 +24,16 @@ else
   says "a machine without DMI is told so, and starts all the same" none inside cat /run/credentials/entitled.service/product_uuid
 fi
 
+if [ -e /usr/lib/systemd/system/entitled-key.service ] || [ -e /lib/systemd/system/entitled-key.service ]; then
+  says "the device key rests behind a credential that systemd alone opens" systemd-creds entitlectl status --json
+  check "it lies nowhere in the clear" bash -c '! grep -r k4.secret /var/lib/entitled'
+  check "and the machine is the same after a restart" bash -c \
+    'before=$(entitlectl status --json | grep -o "\"device[^,]*") && systemctl restart entitled.service && [ "$(entitlectl status --json | grep -o "\"device[^,]*")" = "$before" ]'
+else
+  skip "the sealed device key" "these packages have no entitled-key.service"
+fi
+pid=$(daemon_pid)
+
 # A machine made of files, whose UUID comes as a credential, as root alone may read it.
 mkdir -p /etc/entitled/machine/etc /etc/entitled/machine/sys/class/dmi/id
 echo 0f3c5d7e9a1b2c4d6e8f0a1b2c3d4e5f >/etc/entitled/machine/etc/machine-id
