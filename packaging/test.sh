@@ -11,9 +11,11 @@
 #   fuzz     each parser and the RPC stream under libFuzzer, a short time each
 #   bench    the benchmarks in short: do they run, do the figures hold
 #   clang    build with clang, warnings are errors
+#   packages the Debian packages of both suites: lintian, installed, upgraded, purged; built again, the same bytes
 #   booted   the packages in booted systems of Debian 12 and 13 (root, systemd-nspawn)
 #   faults   the campaigns that the other stages take samples of, whole: a fault at every byte, a kill at every step, ten
 #            thousand daemons at once, years of simulated machines; on SQLite and on PostgreSQL
+#   arm64    unit tests cross-built for 64-bit ARM, under qemu (by name only: it takes long)
 #   tidy     clang-tidy over every source (by name only: it takes long)
 #
 #   --ci          keep to half an hour on two cores: stages that do not fit are skipped and say so
@@ -34,14 +36,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-all_stages=(dev format booted asan tsan fuzz bench clang faults)
+all_stages=(dev format packages booted asan tsan fuzz bench clang faults)
 ci=false install=true stages=()
 for argument in "$@"; do
   case $argument in
     --ci) ci=true ;;
     --no-install) install=false ;;
-    --list) printf '%s\n' "${all_stages[@]}" tidy; exit 0 ;;
-    dev | format | booted | asan | tsan | fuzz | bench | clang | faults | tidy) stages+=("$argument") ;;
+    --list) printf '%s\n' "${all_stages[@]}" arm64 tidy; exit 0 ;;
+    dev | format | packages | booted | asan | tsan | fuzz | bench | clang | faults | arm64 | tidy) stages+=("$argument") ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | head -n -1; exit 0 ;;
     *) echo "test.sh: unknown argument '$argument'; --help lists them" >&2; exit 2 ;;
   esac
@@ -57,7 +59,7 @@ passed=0 failed=0 skipped=()
 if $install; then
   packaging/dependencies.sh build test || { echo "0 passed, 1 failed"; exit 1; }
   # Tools of the heavy stages are a convenience: without them those stages are skipped, by name.
-  if $ci && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then packaging/dependencies.sh heavy || true; fi
+  if $ci && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then packaging/dependencies.sh heavy package || true; fi
 fi
 if command -v ccache >/dev/null && mkdir -p "$cache/ccache" 2>/dev/null; then
   export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=3G
@@ -72,7 +74,7 @@ remaining() { echo $((budget - SECONDS)); }
 estimate() {
   local last
   if last=$(cat "$cache/seconds/$1" 2>/dev/null) && [[ $last =~ ^[0-9]+$ ]]; then echo $((last * 4 / 3 + 10)); return; fi
-  case $1 in asan | faults) echo 800 ;; tsan | bench | clang) echo 300 ;; fuzz) echo 200 ;; booted) echo 300 ;; *) echo 30 ;; esac
+  case $1 in asan | faults) echo 800 ;; packages) echo 750 ;; reproducible) echo 500 ;; tsan | bench | clang | booted) echo 300 ;; fuzz) echo 200 ;; *) echo 30 ;; esac
 }
 took() { mkdir -p "$cache/seconds" 2>/dev/null && echo "$2" >"$cache/seconds/$1"; }
 skip() { skipped+=("$1"); echo "SKIPPED: $1: $2"; }
@@ -86,7 +88,7 @@ fits() {
   local needs
   needs=$(estimate "$1")
   [ "$(remaining)" -ge "$needs" ] && return 0
-  skip "$1" "$((SECONDS / 60)) of $((budget / 60)) minutes are used and it needs about $(((needs + 59) / 60)); by hand: packaging/test.sh $1"
+  skip "$1" "$((SECONDS / 60)) of $((budget / 60)) minutes are used and it needs about $(((needs + 59) / 60)); by hand: packaging/test.sh ${1/reproducible/packages}"
   return 1
 }
 have() {  # have STAGE TOOL...
@@ -224,6 +226,55 @@ stage_bench() {
 stage_clang() {
   have clang clang++ || return 0
   build clang clang && passed=$((passed + 1))
+}
+
+# Both suites, each built inside a tree of its own; without root, this system's own suite alone and installed nowhere.
+stage_packages() {
+  command -v dpkg-buildpackage >/dev/null && command -v lintian >/dev/null ||
+    { skip packages "the tools are not installed (packaging/dependencies.sh package)"; return 0; }
+  local suites=(bookworm trixie) suite log status
+  if [ "$(id -u)" -ne 0 ] || ! command -v mmdebstrap >/dev/null; then
+    skip "packages of both suites" "a tree of another suite takes root and mmdebstrap; this system's own are built"
+    suites=(host)
+  fi
+  for suite in "${suites[@]}"; do
+    log=$logs/packages-$suite.log
+    packaging/deb/build.sh --suite "$suite" --reuse >"$log" 2>&1 </dev/null
+    status=$?
+    if [ $status -eq 77 ]; then skip "packages for $suite" "$(tail -n 1 "$log")"; continue; fi
+    cat "$log"
+    if [ $status -ne 0 ]; then fail "packages for $suite"; continue; fi
+    passed=$((passed + 1))
+    [ "$suite" != host ] || continue
+    if tests/packaging/installed.sh . "build/packages/$suite" "$suite" >"$log" 2>&1 </dev/null; then
+      passed=$((passed + 1))
+    else
+      fail "packages installed on $suite"
+    fi
+    cat "$log"
+  done
+  # The second build compiles everything again where the compiler cache does not know it.
+  fits reproducible || return 0
+  local started=$SECONDS
+  if run "$logs/reproducible.log" packaging/deb/reproduce.sh --suite "${suites[0]}"; then
+    passed=$((passed + 1))
+    tail -n 1 "$logs/reproducible.log"
+    took reproducible $((SECONDS - started))
+  else
+    fail "packages: built twice, other bytes"
+  fi
+}
+
+stage_arm64() {
+  local status
+  packaging/arm64.sh --junit "$logs/arm64.xml" >"$logs/arm64.log" 2>&1 </dev/null
+  status=$?
+  if [ $status -eq 77 ]; then skip arm64 "$(tail -n 1 "$logs/arm64.log")"; return 0; fi
+  grep -E '% tests passed|tests failed out of' "$logs/arm64.log"
+  if [ $status -eq 0 ]; then passed=$((passed + 1)); return 0; fi
+  grep -nE 'error:|Failed|FAILED' "$logs/arm64.log" | cut -c1-300 | head -n 30
+  tail -n 20 "$logs/arm64.log"
+  fail "arm64: whole output in $logs/arm64.log"
 }
 
 # What the stage before has built from this very source is taken as it is.
