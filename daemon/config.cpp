@@ -278,18 +278,38 @@ void readSlots(Section& section, Config& config) {
     section.number("max_bots", config.lower.maxBots, 0, std::numeric_limits<std::int32_t>::max());
 }
 
+void readKey(Section& section, Config& config) {
+    section.text("protection", [&](const std::string& word) -> std::string {
+        config.keyProtection = parseKeyLevel(word);
+        if (config.keyProtection || word == "auto") return {};
+        return "must be \"auto\", \"tpm2\", \"systemd-creds\" or \"file\", not \"" + printable(word, 32) + "\"";
+    });
+}
+
+// "swtpm:path=/run/swtpm.sock", "device:/dev/tpmrm0": a module of tpm2-tss, and what it is told.
+bool isTcti(std::string_view text) {
+    return text.size() <= 256 && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
 void readDevelopment(Section& section, Config& config, Build build) {
     Config wanted;
     section.path("roots", wanted.rootsFile);
     section.path("hardware_root", wanted.hardwareRoot);
+    section.text("tcti", [&](const std::string& value) -> std::string {
+        if (!isTcti(value)) return "must be a module of tpm2-tss with its settings: \"swtpm:path=/run/swtpm.sock\"";
+        wanted.tcti = value;
+        return {};
+    });
     if (build == Build::development) {
         config.rootsFile = wanted.rootsFile;
         config.hardwareRoot = wanted.hardwareRoot;
+        config.tcti = wanted.tcti;
         return;
     }
     constexpr std::string_view why = " has no effect: this build has its roots compiled in";
     if (!wanted.rootsFile.empty()) config.ignored.push_back("development.roots" + std::string(why));
     if (wanted.hardwareRoot != "/") config.ignored.push_back("development.hardware_root" + std::string(why));
+    if (!wanted.tcti.empty()) config.ignored.push_back("development.tcti" + std::string(why));
 }
 
 }  // namespace
@@ -345,7 +365,7 @@ ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, B
     Config config;
     std::vector<ConfigError> errors;
     std::vector<Section> sections;
-    sections.reserve(10);  // references into it are held below
+    sections.reserve(11);  // references into it are held below
     auto& top = sections.emplace_back(&parsed.table(), "", name, errors);
     const auto section = [&](const char* key) -> Section& {
         return sections.emplace_back(top.table(key), key, name, errors);
@@ -358,6 +378,7 @@ ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, B
     section("query").socket(config.query, 0666, "may open the socket for reading and writing only, 0o666 at most");
     section("admin").socket(config.admin, 0660, "must not open the admin socket to others: 0o660 at most");
     readAuthority(section("authority"), config.authority);
+    readKey(section("key"), config);
     section("log").text("level", [&](const std::string& word) -> std::string {
         const auto level = parseLogLevel(word);
         if (!level) return "must be \"debug\", \"info\", \"warning\" or \"error\", not \"" + printable(word, 32) + "\"";

@@ -12,6 +12,7 @@
 
 #include <boost/system/result.hpp>
 
+#include "daemon/key_level.h"
 #include "daemon/log.h"
 #include "license/entitlements.h"
 
@@ -49,9 +50,10 @@ struct Config {
     Socket query{"/run/entitled/entitled.sock", 0666, ""};                  // [query]
     Socket admin{"/run/entitled-admin/admin.sock", 0660, "entitle-admin"};  // [admin]; in a directory of its own
 
-    // Development builds only (no ENTITLE_ROOTS compiled in); a release build ignores both and says so in `ignored`.
+    // Development builds only (no ENTITLE_ROOTS compiled in); a release build ignores them and says so in `ignored`.
     std::string rootsFile;           // [development] roots: a file with the trust anchor
-    std::string hardwareRoot = "/";  // [development] hardware_root: where sysfs, proc and etc are looked for
+    std::string hardwareRoot = "/";  // [development] hardware_root: where sysfs, proc, etc and dev are looked for
+    std::string tcti;                // [development] tcti: how the TPM is reached, "swtpm:path=…"; "": dev/tpmrm0
 
     struct Online {
         std::string url;  // checkAuthorityUrl has passed it; "": everything comes by file, nothing touches the network
@@ -59,6 +61,9 @@ struct Config {
         std::string proxy;   // "": as the environment says; "none"; or a URL
         bool operator==(const Online&) const = default;
     } authority;  // [authority]
+
+    // [key] protection: how the device key rests; nothing is "auto", the best that this machine has.
+    std::optional<KeyLevel> keyProtection;
 
     LogLevel logLevel = LogLevel::info;  // [log] level
 

@@ -74,6 +74,7 @@ TEST(Config, TheInstalledExampleHoldsWithItsLinesInForceToo) {
     EXPECT_EQ(config.audit, Config::Audit{});
     EXPECT_EQ(config.query, Config{}.query);
     EXPECT_EQ(config.admin, Config{}.admin);
+    EXPECT_EQ(config.keyProtection, std::nullopt);
     EXPECT_EQ(config.slots.reclaimWindow, Config{}.slots.reclaimWindow);
     EXPECT_EQ(config.slots.perUser, 20);
     EXPECT_EQ(config.lower.maxBots, 50);
@@ -91,6 +92,9 @@ group = ""
 [development]
 roots = "/srv/roots"
 hardware_root = "/srv/hardware"
+tcti = "swtpm:path=/srv/tpm.sock"
+[key]
+protection = "systemd-creds"
 [log]
 level = "debug"
 [limits]
@@ -120,6 +124,8 @@ files = 2
     EXPECT_EQ(config.admin, (Config::Socket{"/srv/a/sock", 0600, ""}));
     EXPECT_EQ(config.rootsFile, "/srv/roots");
     EXPECT_EQ(config.hardwareRoot, "/srv/hardware");
+    EXPECT_EQ(config.tcti, "swtpm:path=/srv/tpm.sock");
+    EXPECT_EQ(config.keyProtection, KeyLevel::systemdCreds);
     EXPECT_EQ(config.logLevel, LogLevel::debug);
     EXPECT_EQ(config.limits, (Config::Limits{100, 10, std::chrono::milliseconds{500}, 4096, 32, 1000, 64, 1024 * 1024,
                                              2048 * 1024, 1}));
@@ -127,6 +133,16 @@ files = 2
     EXPECT_EQ(config.lower.maxBots, 0);
     EXPECT_FALSE(config.lower.demoEnabled);
     EXPECT_EQ(config.audit, (Config::Audit{64 * 1024, 2}));
+}
+
+TEST(Config, TheDeviceKeyRestsAsIsSaidOrAsTheMachineAllows) {
+    EXPECT_EQ(parsed("[key]\nprotection = \"auto\"\n").keyProtection, std::nullopt);
+    EXPECT_EQ(parsed("[key]\nprotection = \"file\"\n").keyProtection, KeyLevel::file);
+    EXPECT_EQ(parsed("[key]\nprotection = \"tpm2\"\n", Build::release).keyProtection, KeyLevel::tpm2);
+    EXPECT_THAT(errorsOf("[key]\nprotection = \"tpm\"\n"),
+                ElementsAre("entitled.toml:2: key.protection must be \"auto\", \"tpm2\", \"systemd-creds\" or "
+                            "\"file\", not \"tpm\""));
+    EXPECT_THAT(errorsOf("[development]\ntcti = \"swtpm: path\"\n"), ElementsAre(HasSubstr("tpm2-tss")));
 }
 
 TEST(Config, AnUnknownKeyIsRefusedWithItsLineAndTheLikelyWord) {
@@ -248,11 +264,13 @@ TEST(Config, AnAuthorityIsNamedByAnAddressThatMayBeUsed) {
 }
 
 TEST(Config, ARelease_IgnoresRootsAndHardwareRootAndSaysSo) {
-    const auto config = parsed("[development]\nroots = \"/x\"\nhardware_root = \"/y\"\n", Build::release);
+    const auto config =
+        parsed("[development]\nroots = \"/x\"\nhardware_root = \"/y\"\ntcti = \"swtpm\"\n", Build::release);
     EXPECT_EQ(config.rootsFile, "");
     EXPECT_EQ(config.hardwareRoot, "/");
     EXPECT_THAT(config.ignored, ElementsAre(HasSubstr("development.roots has no effect"),
-                                            HasSubstr("development.hardware_root has no effect")));
+                                            HasSubstr("development.hardware_root has no effect"),
+                                            HasSubstr("development.tcti has no effect")));
     const auto applied = applyEnvironment(
         Config{}, environment({{"ENTITLED_ROOTS", "/x"}, {"ENTITLED_HARDWARE_ROOT", "/y"}}), Build::release);
     EXPECT_EQ(applied->rootsFile, "");
