@@ -156,7 +156,7 @@ struct Status {
     bool development = false;  // the daemon's trust: roots are not compiled in
     std::string authority;
     Binding binding = Binding::same;
-    std::string keyLevel;  // how the device key rests on disk: "file"
+    std::string keyLevel;  // how the device key rests on disk: "file", "systemd-creds", "tpm2"
     std::string daemonVersion;
     std::optional<TimePoint> daemonTime, startedAt;
     bool clockSynced = false;

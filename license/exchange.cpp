@@ -107,7 +107,7 @@ std::optional<ExchangeRequest> decodeRequest(std::string_view payload) {
     request.bots = reader.integer("bots", 0, maxBotsLimit);
     reader.require(isAuthorityId(request.authority) && isOpaqueId(request.rid));
     reader.require(hostLabelFrom(request.hostLabel) == request.hostLabel);
-    reader.require(isVersionText(request.productVersion) && isName(request.keyLevel));
+    reader.require(isVersionText(request.productVersion) && isKeyLevelText(request.keyLevel));
     if (!reader.good() || !key || !operation || !fingerprint) return std::nullopt;
     request.deviceKey = *key;
     request.operation = *operation;

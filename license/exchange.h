@@ -35,7 +35,7 @@ struct ExchangeRequest {
     std::uint64_t highestSequence = 0;  // the highest seq seen of this license; of any, in activate
     std::uint64_t keySetVersion = 0;    // the key set held
     std::uint64_t revocationEpoch = 0;  // of the highest revocation list seen; 0: none
-    std::string keyLevel;               // how the device key rests: a name, "file"
+    std::string keyLevel;               // how the device key rests: "file", "systemd-creds", "tpm2"
     std::int64_t bots = 0;              // bots in use, or wanted as a lease; 0 … maxBotsLimit
     bool operator==(const ExchangeRequest&) const = default;
     DeviceId device() const;

@@ -34,6 +34,12 @@ bool isOpaqueToken(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) { return isAlphanumeric(c) || c == '-' || c == '_'; });
 }
 
+bool isKeyLevelText(std::string_view text) {
+    return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+}
+
 bool isVersionText(std::string_view text) {
     return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
         return isAlphanumeric(c) || c == '.' || c == '+' || c == '~' || c == '-';

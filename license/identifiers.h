@@ -15,6 +15,9 @@ bool isOpaqueId(std::string_view);
 // A rolling token as a device sees it: 1 to 160 letters of base64url, opaque.
 bool isOpaqueToken(std::string_view);
 
+// How a device key rests, in the device's own word: 1 to 32 of [a-z0-9_-].
+bool isKeyLevelText(std::string_view);
+
 // A product's version: 1 to 32 of [A-Za-z0-9.+~-].
 bool isVersionText(std::string_view);
 

@@ -83,7 +83,7 @@ struct Status {
   trust @14 :Trust;
   authority @15 :Text;        # the pinned authority's id; "" if none is configured
   binding @16 :Match;
-  keyLevel @17 :Text;         # how the device key rests on disk: "file"
+  keyLevel @17 :Text;         # how the device key rests on disk: "file", "systemd-creds", "tpm2"
   version @18 :Text;          # of the daemon
   serverTime @19 :Instant;    # the daemon's wall clock
   clockSynced @20 :Bool;

@@ -161,11 +161,11 @@ void addChange(CLI::App& group, Cli& cli) {
 }  // namespace
 
 std::string deviceTable(const boost::json::array& devices) {
-    Columns columns({"NUMBER", "DEVICE", "KIND", "NAME", "TAKEN", "SEEN", "RELEASED", "BOTS"});
+    Columns columns({"NUMBER", "DEVICE", "KIND", "KEY", "NAME", "TAKEN", "SEEN", "RELEASED", "BOTS"});
     for (const auto& each : devices) {
         if (!each.is_object()) continue;
         const auto& row = each.get_object();
-        columns.add({word(row, "number"), word(row, "device"), word(row, "kind"), word(row, "name"),
+        columns.add({word(row, "number"), word(row, "device"), word(row, "kind"), word(row, "key_level"), word(row, "name"),
                      word(row, "taken_at"), word(row, "last_seen_at"), word(row, "released_at"),
                      word(row, "bots_in_use")});
     }

@@ -77,7 +77,7 @@ struct DeviceRow {
     std::optional<Instant> releasedAt;
     std::string name;         // what its owner calls it; empty: hostLabel
     std::string fingerprint;  // the enrolled template, as JSON; empty when none is known
-    std::string keyLevel;     // how its key is kept, in the device's own words: "tpm2", "file"
+    std::string keyLevel;     // how its key rests, in the device's own word: "tpm2", "systemd-creds", "file"
     std::string version;      // of its daemon
     RollingState rolling;
     std::optional<Instant> lastSeenAt;

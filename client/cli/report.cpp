@@ -88,6 +88,7 @@ std::string describe(const Terminal& terminal, const Status& status) {
     row("Device", escaped(status.deviceId) +
                       (status.licenseId.empty() ? "" : std::string(", hardware ") + toString(status.binding)));
     if (status.container) row("", "in a container: use the host's daemon for a license bound to hardware");
+    if (!status.keyLevel.empty()) row("Device key", "rests as " + escaped(status.keyLevel));
     row("Trust", status.development ? terminal.toned(Tone::warning, "development: not for production")
                                     : escaped("compiled in, authority " + status.authority));
     addContact(terminal, status, now, rows);

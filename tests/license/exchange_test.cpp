@@ -77,6 +77,21 @@ TEST(ExchangeRequest, HasExactlyThisByteForm) {
                   R"("ver":"0.2.0","seq":3,"kset":7,"rev":4,"klvl":"file","bots":12})");
 }
 
+TEST(ExchangeRequest, SaysHowTheKeyRests) {
+    for (const auto* level : {"file", "systemd-creds", "tpm2", "of_tomorrow-2"}) {
+        auto request = test::exchangeRequest();
+        request.keyLevel = level;
+        const auto read = verifyRequest(signRequest(test::deviceKey(), request), test::authority, Operation::renew);
+        ASSERT_TRUE(read) << level;
+        EXPECT_EQ(read->keyLevel, level);
+    }
+    for (const auto& level : {std::string(), std::string("TPM"), std::string("a b"), std::string(33, 'a')}) {
+        auto request = test::exchangeRequest();
+        request.keyLevel = level;
+        EXPECT_THROW(signRequest(test::deviceKey(), request), std::invalid_argument) << level;
+    }
+}
+
 TEST(ExchangeRequest, EveryOneCharacterChangeAndTruncationIsRefused) {
     forEveryChange(goodRequest(), [](std::string_view token) { return refusal(token) != DocumentError{}; });
 }

@@ -168,6 +168,13 @@ TEST(Fingerprint, UnreadableComponentCountsHalf) {
     EXPECT_EQ(report.match, Match::same);
 }
 
+TEST(Fingerprint, ATpmThatAppearsLaterCostsNothing) {
+    const MatchReport report = compare(without(bareMetal(), "tpm_ek"), bareMetal());
+    EXPECT_DOUBLE_EQ(report.score, 1.0);
+    EXPECT_EQ(report.match, Match::same);
+    EXPECT_EQ(report.components.size(), 6u);
+}
+
 TEST(Fingerprint, MachineWithoutOneReadableFactIsDifferent) {
     const MatchReport report = match(enroll(bareMetal()), {});
     EXPECT_DOUBLE_EQ(report.score, 0.5);
