@@ -73,7 +73,8 @@ std::string entries(std::uint64_t first, std::uint64_t last) {
 // Follows the chain line by line; stops at the first break.
 class Verifier {
   public:
-    Verifier(const VerifyKey& device, const std::optional<AuditEntry>& stored) : device_(device), stored_(stored) {}
+    Verifier(const VerifyKey& device, const std::optional<VerifyKey>& former, const std::optional<AuditEntry>& stored)
+        : device_(device), former_(former), stored_(stored) {}
 
     void take(std::string_view line, const std::string& file) {
         if (!check_.message.empty()) return;
@@ -81,7 +82,7 @@ class Verifier {
         const auto where = file + ", line " + std::to_string(lineNumber_);
         const auto entry = parseAuditEntry(line);
         if (!entry) return fail(where + " was changed: its form or its hash does not hold");
-        if (last_ == 0 && entry->index != 1 && (entry->kind != "checkpoint" || !checkpointHolds(*entry, device_))) {
+        if (last_ == 0 && entry->index != 1 && (entry->kind != "checkpoint" || !holds(*entry))) {
             return fail(where + ": everything before entry " + std::to_string(entry->index) +
                         " is missing, and no checkpoint of this device vouches for it");
         }
@@ -94,7 +95,7 @@ class Verifier {
             return fail(where + " does not follow from the entry before it: one of the two was changed");
         }
         if (entry->kind == "checkpoint") {
-            if (!checkpointHolds(*entry, device_)) {
+            if (!holds(*entry)) {
                 return fail(where + ": the checkpoint was not signed by this device's key");
             }
             ++check_.checkpoints;
@@ -121,7 +122,12 @@ class Verifier {
     }
 
   private:
+    bool holds(const AuditEntry& checkpoint) const {
+        return checkpointHolds(checkpoint, device_) || (former_ && checkpointHolds(checkpoint, *former_));
+    }
+
     const VerifyKey& device_;
+    const std::optional<VerifyKey>& former_;
     const std::optional<AuditEntry>& stored_;
     AuditCheck check_;
     std::uint64_t lineNumber_ = 0;
@@ -160,7 +166,7 @@ Tail readTail(std::string_view text) {
 
 }  // namespace
 
-AuditLog::AuditLog(OwnedDirectory& directory, const SecretKey& key, const Limits& limits)
+AuditLog::AuditLog(OwnedDirectory& directory, const DeviceKey& key, const Limits& limits)
     : directory_(directory), key_(key), limits_(limits) {
     limits_.fileBytes = std::max<std::uint64_t>(limits_.fileBytes, 16 * 1024);
     limits_.files = std::clamp(limits_.files, 2U, 64U);
@@ -168,7 +174,7 @@ AuditLog::AuditLog(OwnedDirectory& directory, const SecretKey& key, const Limits
     denials_.window = shortestWindow;
 }
 
-FileResult<AuditLog::Opened> AuditLog::open(OwnedDirectory& directory, const SecretKey& key, const Limits& limits,
+FileResult<AuditLog::Opened> AuditLog::open(OwnedDirectory& directory, const DeviceKey& key, const Limits& limits,
                                             const std::optional<AuditEntry>& stored, const Now& now) {
     Opened opened{std::unique_ptr<AuditLog>(new AuditLog(directory, key, limits)), {}};
     auto& log = *opened.log;
@@ -235,6 +241,7 @@ FileResult<void> AuditLog::commit(const AuditEntry& entry) {
     }
     auto written = enqueue(entry);
     if (written.has_error()) return written;
+    if (!key_.secret()) return written;  // a new file begins with a checkpoint: later
     if (file_ && file_->size() >= limits_.fileBytes) return rotate(entry.time);
     if (sinceCheckpoint_ >= limits_.checkpointEvery) return checkpointAt(entry.time);
     return written;
@@ -295,7 +302,9 @@ FileResult<void> AuditLog::checkpoint(const Now& now) {
 }
 
 FileResult<void> AuditLog::checkpointAt(Instant time) {
-    const auto token = signToken(key_, checkpointPayload(lastIndex_, lastHash_), checkpointAssertion(key_.verifyKey()));
+    if (!key_.secret()) return drain();
+    const auto token =
+        signToken(*key_.secret(), checkpointPayload(lastIndex_, lastHash_), checkpointAssertion(key_.verifyKey()));
     return enqueue(
         makeAuditEntry(lastIndex_ + 1, time, "checkpoint", json::serialize(json::object{{"token", token}}), lastHash_));
 }
@@ -364,12 +373,13 @@ FileResult<AuditLog::Page> AuditLog::page(std::uint64_t after, std::size_t most)
 
 AuditCheck AuditLog::verify(const std::optional<AuditEntry>& stored) const {
     // While entries wait for the disk the log on it is honestly shorter than the state remembers.
-    return verifyAuditLog(directory_, key_.verifyKey(), limits_.files, waiting_.empty() ? stored : std::nullopt);
+    return verifyAuditLog(directory_, key_.verifyKey(), limits_.files, waiting_.empty() ? stored : std::nullopt,
+                          key_.former);
 }
 
 AuditCheck verifyAuditLog(const OwnedDirectory& directory, const VerifyKey& device, unsigned files,
-                          const std::optional<AuditEntry>& stored) {
-    Verifier verifier(device, stored);
+                          const std::optional<AuditEntry>& stored, const std::optional<VerifyKey>& former) {
+    Verifier verifier(device, former, stored);
     for (unsigned age = files; age-- > 0;) {
         const auto name = fileName(age);
         const auto text = directory.read(name, maxReadBytes);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/audit_entry.h"
+#include "daemon/device_key.h"
 #include "daemon/file_problem.h"
 #include "daemon/owned_directory.h"
 #include "license/keyring.h"
@@ -45,9 +46,9 @@ class AuditLog {
 
     // Reads the tail, repairs a torn last line, appends `stored` (the record's last entry) if it is the one missing.
     // A full, read-only or failing disk is a finding, not an error: entries wait in memory. An error means that
-    // somebody else may have put the file there: do not start. `key` signs checkpoints for `device`; key and directory
-    // must outlive the log.
-    static FileResult<Opened> open(OwnedDirectory&, const SecretKey& key, const Limits&,
+    // somebody else may have put the file there: do not start. `key` signs checkpoints; while its secret is out of
+    // reach none is signed, and the file is not rotated. Key and directory must outlive the log.
+    static FileResult<Opened> open(OwnedDirectory&, const DeviceKey& key, const Limits&,
                                    const std::optional<AuditEntry>& stored, const Now&);
 
     AuditEntry prepare(std::string_view kind, std::string_view detail, const Now&) const;
@@ -81,7 +82,7 @@ class AuditLog {
     std::size_t waiting() const { return waiting_.size(); }  // entries not yet on disk
 
   private:
-    AuditLog(OwnedDirectory& directory, const SecretKey& key, const Limits& limits);
+    AuditLog(OwnedDirectory& directory, const DeviceKey& key, const Limits& limits);
     FileResult<void> enqueue(const AuditEntry&);
     FileResult<void> drain();
     FileResult<void> rotate(Instant);
@@ -96,7 +97,7 @@ class AuditLog {
     };
 
     OwnedDirectory& directory_;
-    const SecretKey& key_;
+    const DeviceKey& key_;
     Limits limits_;
     std::unique_ptr<AppendFile> file_;
     std::deque<AuditEntry> waiting_;
@@ -114,8 +115,9 @@ struct AuditLog::Opened {
     std::vector<std::string> findings;
 };
 
-// Checks a log with the device's public key alone.
+// Checks a log with the device's public key alone, and the one it had before.
 AuditCheck verifyAuditLog(const OwnedDirectory&, const VerifyKey& device, unsigned files,
-                          const std::optional<AuditEntry>& stored);
+                          const std::optional<AuditEntry>& stored,
+                          const std::optional<VerifyKey>& former = std::nullopt);
 
 }  // namespace entitle

@@ -67,11 +67,24 @@ void Daemon::verifyStoredLicense(const Now& now) {
     } else if (auto license = verifyStored(record_, *settings_.roots, device_); license) {
         record_.state.current = std::move(*license);
         return;
+    } else if (auto earlier = formersLicense(); earlier) {
+        record_.state.current = std::move(*earlier);
+        return;
     } else {
         storedLicenseProblem_ = "The stored license is refused: " + std::string(explain(license.error()));
         note("stored-license-refused", json({{"code", toString(license.error())}}), now);
     }
     tell(Occurrence::licenseUnreadable, storedLicenseProblem_);
+}
+
+// The key it was given to was lost since. It stays bound to this hardware, and no further document can be asked for
+// with it: its own grace is what is left.
+std::optional<License> Daemon::formersLicense() const {
+    const auto& former = seams_.deviceKey.former;
+    if (!former) return std::nullopt;
+    auto license = verifyStored(record_, *settings_.roots, deviceIdOf(*former));
+    if (!license) return std::nullopt;
+    return std::move(*license);
 }
 
 // What a key has signed counts no longer once the authority has declared it stolen.
@@ -345,6 +358,10 @@ StatusAnswer Daemon::status() const {
     answer.lastContact = record_.lastContact;
     answer.lastFailureAt = lastFailureAt_;
     answer.lastFailure = lastFailure_;
+    if (const auto& obstacle = seams_.deviceKey.obstacle(); !obstacle.empty()) {
+        answer.lastFailureAt = startedAt_;
+        answer.lastFailure = "The device key is out of reach: " + obstacle + ".";
+    }
     if (!record_.state.attempts.empty()) {
         answer.authorityCode = objection_.code;
         answer.authorityMessage = objection_.message;

@@ -18,6 +18,7 @@
 #include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/correspondence.h"
+#include "daemon/device_key.h"
 #include "daemon/hardware.h"
 #include "daemon/held_slots.h"
 #include "daemon/journal.h"
@@ -54,7 +55,7 @@ class Daemon {
         Clock& clock;
         Store& store;
         AuditLog& audit;
-        const SecretKey& deviceKey;
+        const DeviceKey& deviceKey;
         std::function<HardwareProbe()> probeHardware;
         std::function<void(std::optional<Instant>)>
             arm;  // the one timer: wake() is due then, and when the clock is set
@@ -128,6 +129,8 @@ class Daemon {
     boost::system::result<void, AdminRefusal> activate(std::string_view key, std::uint32_t uid, ContactWatcher&);
     boost::system::result<void, AdminRefusal> refresh(std::uint32_t uid, ContactWatcher&);
     void unfollow(ContactWatcher&);
+    // The device key's secret was out of reach, and is in reach again.
+    void keyReturned();
 
     // --- change --------------------------------------------------------------------------------------------------
     std::uint64_t generation() const { return generation_; }  // rises with every change a watcher is told of
@@ -172,6 +175,7 @@ class Daemon {
     void note(std::string_view kind, std::string_view detail, const Now&);
     void logPrepared();
     void verifyStoredLicense(const Now&);
+    std::optional<License> formersLicense() const;
     void keySetChanged(const Now&);
     boost::system::result<std::string, AdminRefusal> importLicense(std::string_view file, std::uint32_t uid);
     boost::system::result<std::string, AdminRefusal> importUpdate(std::string_view file, std::uint32_t uid);
@@ -182,6 +186,8 @@ class Daemon {
     void correspond(const std::vector<Effect>&, const Now&);
     bool online() const;
     std::optional<AdminRefusal> notOnline() const;
+    std::optional<AdminRefusal> keyOutOfReach() const;
+    void askWhatWaits();
     void ask(const Attempt&, const Now&);
     void keepWaiting(const Now&);
     void heard(const Correspondence::Heard&);

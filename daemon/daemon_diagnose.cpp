@@ -202,8 +202,19 @@ std::vector<Finding> Daemon::diagnose() {
     }
     findings.push_back({"hardware", level, message, answer.advice});
 
-    findings.push_back({"key", Level::ok,
-                        "The device key rests as: " + settings_.keyLevel + ". Device id: " + device_.value + ".", ""});
+    if (seams_.deviceKey.secret()) {
+        findings.push_back({"key", Level::ok,
+                            "The device key rests as: " + settings_.keyLevel + ". Device id: " + device_.value + ".",
+                            ""});
+    }
+    if (const auto& license = record_.state.current; license && license->device != device_) {
+        findings.push_back({"key", Level::warning,
+                            "The license was given to the device key before this one, which was lost. It cannot be "
+                            "renewed; its grace ends at " +
+                                toRfc3339(overAt(record_.state)) + ".",
+                            "Activate it anew before that (entitlectl activate KEY), or ask for a new file "
+                            "(entitlectl request). Nothing stops meanwhile."});
+    }
 
     if (slots_.droppedAtStart() > 0) {
         findings.push_back({"slots", Level::warning,

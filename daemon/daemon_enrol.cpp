@@ -50,6 +50,7 @@ Match Daemon::presentMatch(const FingerprintTemplate& enrolled) const {
 boost::system::result<std::string, AdminRefusal> Daemon::request(std::string_view hostLabel, bool fresh,
                                                                  std::uint32_t uid) {
     if (!settings_.roots) return noRoots(settings_.rootsProblem);
+    if (auto obstacle = keyOutOfReach()) return *std::move(obstacle);
     if (!isSlotLabel(hostLabel)) {
         return AdminRefusal{"bad-label", "The label must be printable UTF-8 of at most 64 bytes."};
     }
@@ -61,8 +62,8 @@ boost::system::result<std::string, AdminRefusal> Daemon::request(std::string_vie
         return {boost::system::in_place_value, printRequest(record_, hostLabel)};
     }
     Now now = look();
-    auto made = makeRequest(*settings_.roots, record_, seams_.deviceKey, present_, hostLabel, settings_.version,
-                            clock_.believed);
+    auto made = makeRequest(*settings_.roots, record_, *seams_.deviceKey.secret(), present_, hostLabel,
+                            settings_.version, clock_.believed);
     Record next = record_;
     next.requestToken = made.token;
     Step done = stepped(Requested{made.pending}, now);

@@ -34,13 +34,25 @@ bool renews(const Attempt& attempt) {
 }  // namespace
 
 bool Daemon::online() const {
-    return !retired_ && correspondence_.connected() && settings_.roots.has_value();
+    return !retired_ && correspondence_.connected() && settings_.roots.has_value() && seams_.deviceKey.secret();
 }
 
 void Daemon::connect(Authority* authority, std::string url) {
     correspondence_.connect(authority);
     authorityUrl_ = authority ? std::move(url) : std::string();
     waiting_ = {};
+    askWhatWaits();
+}
+
+void Daemon::keyReturned() {
+    std::erase_if(settings_.startFindings, [](const Finding& finding) { return finding.check == "key"; });
+    note("key-returned", "{}", look());
+    askWhatWaits();
+    announce();
+}
+
+// There is somebody to ask, and something to sign with.
+void Daemon::askWhatWaits() {
     Now now = look();
     if (online()) {
         // Somebody may still wait for what the end of our predecessor interrupted.
@@ -60,12 +72,20 @@ std::optional<AdminRefusal> Daemon::notOnline() const {
         return AdminRefusal{"no-roots",
                             "This daemon knows no authority, so it cannot verify a license. " + settings_.rootsProblem};
     }
+    if (auto obstacle = keyOutOfReach()) return obstacle;
     if (!online()) {
         return AdminRefusal{"no-authority",
                             "This daemon has no authority to ask. Name its address in entitled.toml ([authority] url), "
                             "or bring a license by file: entitlectl request, then entitlectl import."};
     }
     return std::nullopt;
+}
+
+std::optional<AdminRefusal> Daemon::keyOutOfReach() const {
+    const auto& why = seams_.deviceKey.obstacle();
+    if (why.empty()) return std::nullopt;
+    return AdminRefusal{"key-out-of-reach", "Nothing can be signed for this machine: " + why +
+                                                ". The key is tried again by itself; entitlectl doctor says more."};
 }
 
 // --- asking ----------------------------------------------------------------------------------------------------------
@@ -76,7 +96,8 @@ boost::system::result<void, AdminRefusal> Daemon::activate(std::string_view key,
     if (!parsed) return AdminRefusal{std::string(toString(parsed.error())), std::string(explain(parsed.error()))};
     if (auto obstacle = notOnline()) return *std::move(obstacle);
     // The license is here already: an activation would enrol the device anew, which is counted.
-    const bool inForce = record_.state.current && !record_.state.token.empty();
+    const auto& current = record_.state.current;
+    const bool inForce = current && current->device == device_ && !record_.state.token.empty();
     if (inForce && record_.activatedBy == hashOfKey(parsed->text())) return refresh(uid, watcher);
     probe();
     if (auto obstacle = nodeLockingObstacle(probe_, present_); !obstacle.empty()) {
@@ -149,8 +170,8 @@ void Daemon::ask(const Attempt& attempt, const Now& now) {
     if (correspondence_.underWay(attempt.rid)) return;
     try {
         const auto bots = slots_.ledger().use("bots", rights_.entitlements.maxBots).inUse;
-        const Asker asker{*settings_.roots,  seams_.deviceKey,   present_, settings_.hostLabel,
-                          settings_.version, settings_.keyLevel, bots};
+        const Asker asker{*settings_.roots,  *seams_.deviceKey.secret(), present_, settings_.hostLabel,
+                          settings_.version, settings_.keyLevel,         bots};
         correspondence_.send(attempt, writeQuestion(attempt, record_, asker, clock_.believed), sentAt(now));
     } catch (const std::exception& fault) {
         log().error("{}: the authority could not be asked: {}", toString(attempt.operation), fault.what());

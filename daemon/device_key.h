@@ -1,41 +1,32 @@
-// The device's Ed25519 key at rest. Sealing by TPM 2 or systemd-creds comes in behind the same seam.
+// The device's Ed25519 key in use.
 #pragma once
 
-#include <memory>
-#include <string_view>
+#include <optional>
+#include <string>
+#include <utility>
 
-#include "daemon/file_problem.h"
-#include "daemon/owned_directory.h"
 #include "license/keyring.h"
 
 namespace entitle {
 
-class DeviceKeyVault {
+// Who this device is, always; and what signs for it, unless that is out of reach.
+class DeviceKey {
   public:
-    virtual ~DeviceKeyVault() = default;
-    // `missing`: there never was one, or it was lost. `corrupt`: readable but not a key: setAside, then create.
-    // Other faults: do not start, say the message.
-    virtual FileResult<SecretKey> open() = 0;
-    // Makes one and stores it durably before giving it. Refused while one exists.
-    virtual FileResult<SecretKey> create() = 0;
-    // Puts a corrupt key out of the way without deleting it; gives its new name.
-    virtual FileResult<std::string> setAside() = 0;
-    // How the key rests: "file"; later "systemd-creds", "tpm2". Recorded and reported.
-    virtual std::string_view level() const = 0;
-};
+    DeviceKey(SecretKey key) : device_(key.verifyKey()), secret_(std::move(key)) {}  // not explicit: it is one
+    static DeviceKey outOfReach(const VerifyKey& device, std::string why) { return {device, std::move(why)}; }
+    const VerifyKey& verifyKey() const { return device_; }
+    const SecretKey* secret() const { return secret_ ? &*secret_ : nullptr; }
+    // Why there is no secret, and what to do: a sentence without a final stop. "" while there is one.
+    const std::string& obstacle() const { return obstacle_; }
 
-// "device.key" (0600) in the state directory: the PASERK k4.secret.… and a newline. The PASERK holds seed and public
-// half, so a damaged one is noticed. The directory must outlive the vault.
-class DeviceKeyFile final : public DeviceKeyVault {
-  public:
-    explicit DeviceKeyFile(OwnedDirectory& directory) : directory_(directory) {}
-    FileResult<SecretKey> open() override;
-    FileResult<SecretKey> create() override;
-    FileResult<std::string> setAside() override;
-    std::string_view level() const override { return "file"; }
+    // The key before this one, when that was lost: a license it was given stays in force while its grace lasts.
+    std::optional<VerifyKey> former;
 
   private:
-    OwnedDirectory& directory_;
+    DeviceKey(const VerifyKey& device, std::string why) : device_(device), obstacle_(std::move(why)) {}
+    VerifyKey device_;
+    std::optional<SecretKey> secret_;
+    std::string obstacle_;
 };
 
 }  // namespace entitle

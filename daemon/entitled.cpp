@@ -94,6 +94,17 @@ std::string credentialsDirectory() {
 
 }  // namespace
 
+std::string makeNewKey(const Config& config) {
+    auto state = orCannotStart(OwnedDirectory::open(config.stateDirectory, OwnedDirectory::Privacy::secret));
+    Tpm tpm(Tpm::placeBelow(config.hardwareRoot, config.tcti));
+    CredentialSealer credential(CredentialSealer::read(credentialsDirectory()));
+    DeviceKeyVault vault(*state, config.keyProtection, {&tpm, &credential});
+    const auto made = orCannotStart(vault.replace());
+    return "This machine's new device id is " + deviceIdOf(made.key.verifyKey()).value + "; its key rests as " +
+           std::string(toString(made.level)) +
+           ". A license that was in force stays so while its grace lasts: start entitled, and activate it anew.";
+}
+
 Entitled::Entitled(Config config, std::optional<std::string> configPath)
     : config_(std::move(config)),
       configPath_(std::move(configPath)),
@@ -114,12 +125,11 @@ void Entitled::openState() {
     clock_ = std::make_unique<SystemClock>(credentials);
     state_ = orCannotStart(OwnedDirectory::open(config_.stateDirectory, OwnedDirectory::Privacy::secret));
     runtime_ = orCannotStart(OwnedDirectory::open(config_.runtimeDirectory, OwnedDirectory::Privacy::shared));
-    vault_ = std::make_unique<DeviceKeyFile>(*state_);
     std::vector<Finding> findings;
-    key_.emplace(openKey(findings));
+    openKey(credentials, findings);
     store_ = std::make_unique<FileStore>(*state_);
     auto loaded = orCannotStart(store_->load());
-    auto audit = orCannotStart(AuditLog::open(*state_, *key_, {config_.audit.fileBytes, config_.audit.files, 256},
+    auto audit = orCannotStart(AuditLog::open(*state_, key_->key, {config_.audit.fileBytes, config_.audit.files, 256},
                                               loaded.record.lastAudit, clock_->now()));
     audit_ = std::move(audit.log);
     for (auto& finding : audit.findings) {
@@ -127,32 +137,45 @@ void Entitled::openState() {
         findings.push_back({"audit", Finding::Level::warning, std::move(finding), ""});
     }
     auto slots = orCannotStart(SlotFile::open(*runtime_, clock_->now().bootId));
-    auto settings = settingsOf(config_, vault_->level());
+    auto settings = settingsOf(config_, toString(key_->level));
     settings.startFindings = std::move(findings);
     alarm_.emplace(loop_, [this] { daemon_->wake(); });
-    HardwareSource hardware{config_.hardwareRoot, credentials};
+    HardwareSource hardware{config_.hardwareRoot, credentials, [this] { return tpm_->endorsementKey(); }};
     Daemon::Seams seams{*clock_,
                         *store_,
                         *audit_,
-                        *key_,
+                        key_->key,
                         [hardware] { return probeHardware(hardware); },
                         [this](std::optional<Instant> moment) { alarm_->arm(moment); }};
     daemon_.emplace(std::move(seams), std::move(settings), std::move(loaded), std::move(slots));
 }
 
-SecretKey Entitled::openKey(std::vector<Finding>& findings) {
-    auto key = vault_->open();
-    if (key) return std::move(*key);
-    if (key.error().fault == FileFault::corrupt) {
-        log().error("{}", key.error().message);
-        auto name = orCannotStart(vault_->setAside());
-        findings.push_back({"key", Finding::Level::problem,
-                            "The device key was damaged and is kept as " + name + "; a new one was made.",
-                            "This machine has a new device id: ask for a new license (entitlectl request)."});
-    } else if (key.error().fault != FileFault::missing) {
-        throw CannotStart{failed, key.error().message};
+void Entitled::openKey(const std::string& credentials, std::vector<Finding>& findings) {
+    tpm_ = std::make_unique<Tpm>(Tpm::placeBelow(config_.hardwareRoot, config_.tcti));
+    credential_ = std::make_unique<CredentialSealer>(CredentialSealer::read(credentials));
+    vault_ = std::make_unique<DeviceKeyVault>(*state_, config_.keyProtection,
+                                              std::vector<Sealer*>{tpm_.get(), credential_.get()});
+    key_.emplace(orCannotStart(vault_->open()));
+    for (const auto& finding : key_->findings) {
+        finding.level == Finding::Level::problem ? log().error("{} {}", finding.message, finding.advice)
+                                                 : log().warn("{} {}", finding.message, finding.advice);
+        findings.push_back(finding);
     }
-    return orCannotStart(vault_->create());
+}
+
+// A TPM that was not there, or did not answer, may do so any moment; a credential comes with a start only.
+void Entitled::awaitKey() {
+    if (!vault_->awaited() || vault_->awaited()->level != KeyLevel::tpm2) return;
+    awaitedKey_.emplace(io_, *tpm_, *vault_, [this](SealResult<SecretKey> found) {
+        loop_.enter([&] {
+            if (!found) return log().error("the device key stays out of reach: {}", found.error().message);
+            auto former = key_->key.former;
+            key_->key = DeviceKey(std::move(*found));
+            key_->key.former = former;
+            log().info("the device key is in reach again");
+            daemon_->keyReturned();
+        });
+    });
 }
 
 void Entitled::listen(Door door, const ListenPlace& place) {
@@ -198,7 +221,7 @@ void Entitled::reload() {
     } else {
         try {
             auto policy = accessPolicy(*loaded);
-            auto settings = settingsOf(*loaded, vault_->level());
+            auto settings = settingsOf(*loaded, toString(key_->level));
             for (const auto& ignored : loaded->ignored) log().warn("{}", ignored);
             setLogLevel(loaded->logLevel);
             daemon_->reconfigure(std::move(settings));
@@ -248,6 +271,7 @@ void Entitled::run() {
     listen(Door::admin, {config_.admin.path, config_.admin.mode, 0750, adminGroup});
     daemon_->ready();
     loop_.enter([&] { connectAuthority(); });
+    awaitKey();
     service_.ready(daemon_->status().message);
     log().info("listening on {} and {}", queryListener_->path(), adminListener_->path());
     if (service_.aliveEvery()) keepAlive();

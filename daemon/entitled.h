@@ -11,9 +11,11 @@
 
 #include "daemon/alarm.h"
 #include "daemon/authority.h"
+#include "daemon/awaited_key.h"
 #include "daemon/connections.h"
-#include "daemon/device_key.h"
+#include "daemon/credential_seal.h"
 #include "daemon/handed_sockets.h"
+#include "daemon/key_vault.h"
 #include "daemon/service.h"
 #include "daemon/trust_anchor.h"
 
@@ -28,6 +30,10 @@ struct CannotStart {
     std::string why;  // a sentence
 };
 
+// Sets the device key aside and makes a new one, in the place of a daemon that does not run. Says so in a sentence.
+// Throws CannotStart.
+std::string makeNewKey(const Config&);
+
 class Entitled {
   public:
     // Opens everything but the sockets. Throws CannotStart. `configPath`: for reloading.
@@ -41,7 +47,8 @@ class Entitled {
 
   private:
     void openState();
-    SecretKey openKey(std::vector<Finding>& findings);
+    void openKey(const std::string& credentials, std::vector<Finding>& findings);
+    void awaitKey();
     void listen(Door, const ListenPlace&);
     void waitForSignal();
     void stop();
@@ -61,14 +68,17 @@ class Entitled {
     boost::asio::steady_timer watchdog_{io_};
     std::unique_ptr<SystemClock> clock_;
     std::unique_ptr<OwnedDirectory> state_, runtime_;
-    std::unique_ptr<DeviceKeyFile> vault_;
-    std::optional<SecretKey> key_;
+    std::unique_ptr<Tpm> tpm_;
+    std::unique_ptr<CredentialSealer> credential_;
+    std::unique_ptr<DeviceKeyVault> vault_;
+    std::optional<OpenedKey> key_;
     std::unique_ptr<FileStore> store_;
     std::unique_ptr<AuditLog> audit_;
     std::optional<Alarm> alarm_;
     std::unique_ptr<Authority> transport_, authority_;  // nothing without an address
     std::optional<Daemon> daemon_;
     std::optional<Connections> connections_;
+    std::optional<AwaitedKey> awaitedKey_;
     std::unique_ptr<Listener> queryListener_, adminListener_;
 };
 

@@ -28,6 +28,8 @@ std::string_view toString(FileFault fault) {
             return "corrupt";
         case FileFault::newerFormat:
             return "newer-format";
+        case FileFault::unavailable:
+            return "unavailable";
     }
     return "io";
 }

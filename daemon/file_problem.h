@@ -19,6 +19,7 @@ enum class FileFault {
     io,           // anything else the kernel said
     corrupt,      // readable, but its checksum or form is wrong
     newerFormat,  // written by a newer entitled
+    unavailable,  // what the configuration asks for is not there
 };
 std::string_view toString(FileFault);  // "missing", "insecure", …
 

@@ -169,6 +169,12 @@ HardwareProbe probeHardware(const HardwareSource& source) {
     probe.facts.container = !probe.containerKind.empty();
     probe.facts.virtualMachine = !probe.virtualization.empty();
 
+    const bool bareMetal = !probe.facts.container && !probe.facts.virtualMachine;
+    if (bareMetal && source.endorsementKey) {
+        auto digest = source.endorsementKey();
+        if (digest.empty()) probe.notes.emplace_back("no TPM 2.0 tells an endorsement key");
+        add(probe.facts, "tpm_ek", std::move(digest));
+    }
     add(probe.facts, "product_uuid", dmiSecret(sysfs, source, "product_uuid", probe.notes));
     add(probe.facts, "board_serial", dmiSecret(sysfs, source, "board_serial", probe.notes));
     if (const auto device = rootBlockDevice(sysfs); device.empty()) {

@@ -18,6 +18,7 @@ constexpr const char* examples =
     "  entitled                                   with /etc/entitled/entitled.toml, or the defaults\n"
     "  entitled --config ~/entitled.toml          a private daemon, without root\n"
     "  entitled --check-config --config FILE      say what is wrong with a configuration\n"
+    "  entitled --new-key                         give the device key up and make a new one; entitled must not run\n"
     "Exit codes: 0 stopped as asked, 1 could not start or failed, 2 wrong usage, 3 wrong configuration,\n"
     "            4 another daemon uses the same state directory.\n"
     "Signals: SIGTERM and SIGINT stop, SIGHUP reads the configuration again.\n";
@@ -26,9 +27,10 @@ int main(int argc, char** argv) {
     CLI::App app{"The license daemon: holds this machine's license and answers every program on it.", "entitled"};
     app.footer(examples);
     std::string file;
-    bool check = false, version = false, foreground = true;
+    bool check = false, version = false, foreground = true, newKey = false;
     app.add_option("--config", file, "The configuration file")->type_name("FILE");
     app.add_flag("--check-config", check, "Read the configuration, say what is wrong with it, and exit");
+    app.add_flag("--new-key", newKey, "Set the device key aside, make a new one, and exit");
     app.add_flag("--foreground", foreground,
                  "Stay in the foreground (always so; a supervisor puts it in the background)");
     app.add_flag("--version", version, "Print the version and exit");
@@ -61,6 +63,10 @@ int main(int argc, char** argv) {
     if (!forbidCoreDumps()) log().warn("core dumps could not be forbidden");
     settleProcess();
     if (sodium_init() < 0) throw std::runtime_error("no source of randomness");
+    if (newKey) {
+        std::cout << makeNewKey(*config) << '\n';
+        return stopped;
+    }
     Entitled(std::move(*config), path).run();
     return stopped;
 }

@@ -61,6 +61,8 @@ class OwnedDirectory {
 
     // Atomic, replaces `to`. `missing` if there is no `from`.
     FileResult<void> rename(std::string_view from, std::string_view to);
+    // The same, and the bytes that `to` held are overwritten afterwards, as far as the file system does that in place.
+    FileResult<void> renameOver(std::string_view from, std::string_view to);
     FileResult<void> remove(std::string_view name);  // a missing one is success
 
     // For logs: created 0600 if missing, durably, checked like every file of ours, written at its end.

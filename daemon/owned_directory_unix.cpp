@@ -1,5 +1,6 @@
 #include "daemon/owned_directory.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -166,6 +167,18 @@ FileResult<void> OwnedDirectory::rename(std::string_view from, std::string_view 
         return problemFromErrno(errno, "rename " + pathOf(from) + " to", pathOf(to));
     }
     return syncSelf();
+}
+
+FileResult<void> OwnedDirectory::renameOver(std::string_view from, std::string_view to) {
+    std::uint64_t size = 0;
+    const auto before = openChecked(to, O_WRONLY, &size);
+    if (auto renamed = rename(from, to); renamed.has_error()) return renamed;
+    // It has no name any more. That it cannot be overwritten undoes nothing.
+    if (before) {
+        const std::string zeros(static_cast<std::size_t>(std::min<std::uint64_t>(size, 1 << 20)), '\0');
+        if (writeWhole(calls_, before->get(), pathOf(to), zeros)) (void)calls_.fsync(before->get());
+    }
+    return {};
 }
 
 FileResult<void> OwnedDirectory::remove(std::string_view name) {

@@ -41,7 +41,7 @@ build_packages() {
     *) echo libboost-dev libboost-json-dev ;;
   esac
 }
-test_packages() { echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev git postgresql man-db mandoc zsh fish; }
+test_packages() { echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev git postgresql swtpm man-db mandoc zsh fish; }
 package_packages() { echo debhelper lintian mmdebstrap; }
 heavy_packages() {
   echo clang clang-format clang-tidy valgrind ccache mmdebstrap systemd-container

@@ -81,3 +81,9 @@ find_path(CURL_INCLUDE_DIR curl/curl.h REQUIRED)
 add_library(entitle_curl INTERFACE)
 target_include_directories(entitle_curl SYSTEM INTERFACE ${CURL_INCLUDE_DIR})
 target_link_libraries(entitle_curl INTERFACE ${CMAKE_DL_LIBS})
+
+# tpm2-tss is loaded by the process that asks the TPM (daemon/tpm_library.h): its headers only.
+find_path(TSS2_INCLUDE_DIR tss2/tss2_esys.h REQUIRED)
+add_library(entitle_tss INTERFACE)
+target_include_directories(entitle_tss SYSTEM INTERFACE ${TSS2_INCLUDE_DIR})
+target_link_libraries(entitle_tss INTERFACE ${CMAKE_DL_LIBS})

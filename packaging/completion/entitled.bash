@@ -1,7 +1,7 @@
 # bash completion of entitled, made by packaging/completion/generate.sh from what --help says.
 _entitled() {
     local current=${COMP_WORDS[COMP_CWORD]} command='' before='' word i words=''
-    local inherited='--config --check-config --foreground'
+    local inherited='--config --check-config --new-key --foreground'
     COMPREPLY=()
     # Which command it is, and the option whose value is being typed. Bash makes a word of the = in --option=value.
     for ((i = 1; i < COMP_CWORD; i++)); do

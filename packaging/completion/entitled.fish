@@ -28,5 +28,6 @@ complete -c entitled -f
 complete -c entitled -n '__entitled_at' -s h -l help -d 'Print this help message and exit'
 complete -c entitled -n '__entitled_at' -l config -r -F -d 'The configuration file'
 complete -c entitled -n '__entitled_at' -l check-config -d 'Read the configuration, say what is wrong with it, and exit'
+complete -c entitled -n '__entitled_at' -l new-key -d 'Set the device key aside, make a new one, and exit'
 complete -c entitled -n '__entitled_at' -l foreground -d 'Stay in the foreground (always so; a supervisor puts it in the background)'
 complete -c entitled -n '__entitled_at' -l version -d 'Print the version and exit'

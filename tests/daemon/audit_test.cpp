@@ -35,7 +35,7 @@ struct Place {
     FaultyCalls calls;
     std::unique_ptr<OwnedDirectory> directory =
         OwnedDirectory::open(temporary.path(), OwnedDirectory::Privacy::secret, calls).value();
-    SecretKey key = SecretKey::fromSeed({7});
+    DeviceKey key = SecretKey::fromSeed({7});
     AuditLog::Limits limits;
     std::string file = temporary / "audit.log";
 

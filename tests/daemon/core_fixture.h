@@ -127,7 +127,7 @@ class DaemonTest : public ::testing::Test {
     FakeClock clock;
     MemoryStore store;
     Issuer issuer{today};
-    SecretKey key = SecretKey::generate();
+    DeviceKey key = SecretKey::generate();
     HardwareProbe hardware;
     bool knowsRoots = true;
     LocalLimits lower;

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/audit.h"
-#include "daemon/device_key.h"
+#include "daemon/key_vault.h"
 #include "tests/daemon/temporary_directory.h"
 
 namespace entitle {
@@ -25,15 +25,15 @@ class ForeignFile : public ::testing::TestWithParam<const char*> {
         const auto directory = OwnedDirectory::open(place.path(), OwnedDirectory::Privacy::secret).value();
         FileProblem problem;
         if (GetParam() == std::string("audit.log")) {
-            const auto key = SecretKey::fromSeed({7});
+            const DeviceKey key = SecretKey::fromSeed({7});
             const auto opened = AuditLog::open(*directory, key, {}, std::nullopt, {});
             EXPECT_TRUE(opened.has_error()) << "it was taken";
             if (opened.has_error()) problem = opened.error();
         } else {
-            DeviceKeyFile vault(*directory);
+            DeviceKeyVault vault(*directory, std::nullopt, {});
             const auto opened = vault.open();
             EXPECT_TRUE(opened.has_error()) << "it was taken";
-            EXPECT_TRUE(vault.create().has_error()) << "it was overwritten";
+            EXPECT_TRUE(vault.replace().has_error()) << "it was replaced";
             if (opened.has_error()) problem = opened.error();
         }
         EXPECT_NE(problem.message.find(file), std::string::npos) << problem.message;

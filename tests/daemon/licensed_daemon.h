@@ -20,12 +20,12 @@ class ProcessTest : public ::testing::Test {
     }
 
     // As the administrator would: a request, carried to the authority, and its answer imported.
-    void license(std::int64_t bots) {
+    void license(std::int64_t bots, std::uint64_t sequence = 1) {
         auto administrator = daemon.puppet(daemon.admin());
         const auto request = daemon.files / "request", answer = daemon.files / "answer";
         ASSERT_EQ(administrator->ask("request " + request), "ok");
         auto asked = verifyOfflineRequest(parseRequestFile(readFile(request)).value()).value();
-        License license = issuer.pro(asked.device(), asked.fingerprint);
+        License license = issuer.pro(asked.device(), asked.fingerprint, sequence);
         license.nonce = asked.nonce;
         license.maxBots = bots;
         writeFile(answer, issuer.file(license));

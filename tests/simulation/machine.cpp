@@ -42,7 +42,7 @@ FileResult<void> FailingStore::save(const Record& record) {
 }
 
 Machine::Machine(Stage& stage, Witness& witness, Making making, const std::string& directory,
-                 std::shared_ptr<const SecretKey> key)
+                 std::shared_ptr<const DeviceKey> key)
     : name(making.name),
       hardware(making.hardware),
       stage_(stage),

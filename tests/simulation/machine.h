@@ -63,7 +63,7 @@ class Machine final : private Clock {
         Roots roots;
         Instant builtAt;
     };
-    Machine(Stage&, Witness&, Making, const std::string& directory, std::shared_ptr<const SecretKey>);
+    Machine(Stage&, Witness&, Making, const std::string& directory, std::shared_ptr<const DeviceKey>);
     ~Machine();
 
     // --- the machine ------------------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ class Machine final : private Clock {
     void crash();    // kill -9, and another in a few seconds
     const Daemon* daemon() const { return daemon_.get(); }
     DeviceId device() const { return deviceIdOf(key_->verifyKey()); }
-    const std::shared_ptr<const SecretKey>& key() const { return key_; }
+    const std::shared_ptr<const DeviceKey>& key() const { return key_; }
 
     // --- its programs -----------------------------------------------------------------------------------------------
     void acquire(std::uint32_t bots);
@@ -123,7 +123,7 @@ class Machine final : private Clock {
     Witness& witness_;
     const Making making_;
     const std::string directory_;
-    const std::shared_ptr<const SecretKey> key_;
+    const std::shared_ptr<const DeviceKey> key_;
     Authority* authority_ = nullptr;
 
     Power power_ = Power::off;

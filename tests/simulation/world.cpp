@@ -51,7 +51,7 @@ World::World(const Plan& plan)
     contracts_.push_back(mint("basic", 1, std::nullopt, 45));
     for (std::size_t i = 0; i < 6; ++i) {
         auto& machine = addMachine("m" + std::to_string(i), newHardware(stage_.chance),
-                                   std::make_shared<const SecretKey>(SecretKey::generate()));
+                                   std::make_shared<const DeviceKey>(SecretKey::generate()));
         // Three machines on two seats; three that share thirty bots, one of which tries the small license now and then.
         live(machine, i / 3);
     }
@@ -86,7 +86,7 @@ World::Contract World::mint(const std::string& type, int devices, std::optional<
 }
 
 Machine& World::addMachine(const std::string& name, std::map<std::string, std::string> hardware,
-                           std::shared_ptr<const SecretKey> key) {
+                           std::shared_ptr<const DeviceKey> key) {
     machines_.push_back(std::make_unique<Machine>(
         stage_, rules_, Machine::Making{name, std::move(hardware), roots_, firstDay - 20 * aDay}, directory_ / name,
         std::move(key)));

@@ -44,7 +44,7 @@ class World {
 
     Contract mint(const std::string& type, int devices, std::optional<int> total, std::optional<int> days = {});
     Machine& addMachine(const std::string& name, std::map<std::string, std::string> hardware,
-                        std::shared_ptr<const SecretKey>);
+                        std::shared_ptr<const DeviceKey>);
     void live(Machine&, std::size_t contract);  // what befalls a machine, from now on
     void govern();                              // what the authority's people do
     void befall(Machine&, std::size_t contract);

@@ -1,0 +1,196 @@
+// Sealing by a real TPM's rules: swtpm behind tpm2-tss, as a machine's TPM stands behind it.
+#include "daemon/tpm.h"
+
+#include <chrono>
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/hardware.h"
+#include "daemon/key_vault.h"
+#include "daemon/tpm_blob.h"
+#include "tests/daemon/software_tpm.h"
+#include "tests/daemon/temporary_directory.h"
+
+namespace entitle {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::SoftwareTpm;
+using testing::TemporaryDirectory;
+using testing::writeFile;
+using namespace std::chrono_literals;
+
+const SecretKey::Seed bytes{1, 2, 3, 4, 5, 6, 7};
+const VerifyKey device = SecretKey::fromSeed(bytes).verifyKey();
+
+Tpm at(const SoftwareTpm& tpm, std::chrono::milliseconds patience = 30s) {
+    return Tpm(Tpm::Place{tpm.tcti(), "", patience});
+}
+
+TEST(Tpm, WhatItSealsItOpensAlsoAfterItWasSwitchedOff) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    auto tpm = at(machine);
+    const auto sealed = tpm.seal(Seed(bytes), device).value();
+    EXPECT_EQ(tpm.unseal(sealed, device).value().bytes(), bytes);
+    EXPECT_EQ(sealed.find(std::string(bytes.begin(), bytes.end())), std::string::npos);
+    machine.switchOff();
+    machine.switchOn();
+    EXPECT_EQ(at(machine).unseal(sealed, device).value().bytes(), bytes);
+}
+
+TEST(Tpm, AnotherTpmOrAClearedOneOpensNothing) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine, other;
+    const auto sealed = at(machine).seal(Seed(bytes), device).value();
+    auto refused = at(other).unseal(sealed, device);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().fault, SealFault::foreign);
+    EXPECT_THAT(refused.error().message, HasSubstr("another TPM"));
+    machine.clear();
+    EXPECT_EQ(at(machine).unseal(sealed, device).error().fault, SealFault::foreign);
+}
+
+TEST(Tpm, EveryChangedByteOfABlobIsRefusedAndTakenForNothingElse) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    auto tpm = at(machine);
+    const auto sealed = tpm.seal(Seed(bytes), device).value();
+    for (std::size_t i = 0; i < sealed.size(); ++i) {
+        auto changed = sealed;
+        changed[i] = static_cast<char>(changed[i] ^ 0x10);
+        const auto refused = tpm.unseal(changed, device);
+        ASSERT_TRUE(refused.has_error()) << i;
+        ASSERT_TRUE(refused.error().fault == SealFault::foreign || refused.error().fault == SealFault::damaged)
+            << i << ": " << refused.error().message;
+    }
+    for (const auto length : {std::size_t{0}, std::size_t{67}, sealed.size() - 1})
+        EXPECT_EQ(tpm.unseal(sealed.substr(0, length), device).error().fault, SealFault::damaged);
+    EXPECT_EQ(tpm.unseal(sealed, device).value().bytes(), bytes) << "and it has locked nobody out";
+}
+
+// A TPM keeps three sessions and three objects: a hundred openings in a row leave none behind.
+TEST(Tpm, NothingStaysBehindInIt) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    auto tpm = at(machine);
+    const auto sealed = tpm.seal(Seed(bytes), device).value();
+    for (int i = 0; i < 30; ++i) {
+        ASSERT_TRUE(tpm.unseal(sealed, device).has_value()) << i;
+        auto changed = sealed;
+        changed.back() ^= 1;
+        ASSERT_EQ(tpm.unseal(changed, device).error().fault, SealFault::foreign) << i;
+    }
+}
+
+TEST(Tpm, WhereThereIsNoneThatIsSaidAtOnce) {
+    TemporaryDirectory root;
+    Tpm none(Tpm::placeBelow(root.path(), ""));
+    EXPECT_THAT(none.obstacle(), HasSubstr("/dev/tpmrm0"));
+    EXPECT_EQ(none.seal(Seed(bytes), device).error().fault, SealFault::absent);
+    EXPECT_EQ(none.endorsementKey(), "");
+    Tpm gone(Tpm::placeBelow("/", "swtpm:path=" + (root / "nobody")));
+    EXPECT_EQ(gone.obstacle(), "");
+    EXPECT_EQ(gone.seal(Seed(bytes), device).error().fault, SealFault::absent);
+    // A file in the device's place is no TPM either, and costs no more than words.
+    writeFile(root / "dev/tpmrm0", "");
+    EXPECT_TRUE(Tpm(Tpm::placeBelow(root.path(), "")).seal(Seed(bytes), device).has_error());
+}
+
+TEST(Tpm, OneThatHangsCostsItsDeadlineAndNoMore) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    const auto sealed = at(machine).seal(Seed(bytes), device).value();
+    machine.freeze();
+    auto tpm = at(machine, 300ms);
+    const auto began = std::chrono::steady_clock::now();
+    const auto refused = tpm.unseal(sealed, device);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 10s);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().fault, SealFault::busy);
+    EXPECT_EQ(tpm.endorsementKey(), "") << "whoever wants facts of hardware does not wait again";
+    machine.thaw();
+    EXPECT_EQ(at(machine).unseal(sealed, device).value().bytes(), bytes);
+}
+
+TEST(Tpm, AQuestionNobodyWaitsForAnyMoreEndsWithItsProcess) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    auto tpm = at(machine);
+    const auto sealed = tpm.seal(Seed(bytes), device).value();
+    machine.freeze();
+    {
+        auto asking = tpm.beginUnsealing(sealed).value();
+        EXPECT_FALSE(asking.wait(50ms));
+    }
+    machine.thaw();
+    auto asking = tpm.beginUnsealing(sealed).value();
+    ASSERT_TRUE(asking.wait(30s));
+    EXPECT_EQ(tpm.finishUnsealing(asking).value().bytes(), bytes);
+}
+
+// --- the endorsement key
+// ----------------------------------------------------------------------------------------------
+
+TEST(EndorsementKey, NamesTheTpmOverRestartsAndClearingAndIsAnothersElsewhere) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine, other;
+    const auto digest = at(machine).endorsementKey();
+    EXPECT_EQ(digest.size(), 64U);
+    EXPECT_FALSE(isJunk("tpm_ek", digest));
+    machine.switchOff();
+    machine.switchOn();
+    EXPECT_EQ(at(machine).endorsementKey(), digest);
+    machine.clear();
+    EXPECT_EQ(at(machine).endorsementKey(), digest);
+    EXPECT_NE(at(other).endorsementKey(), digest);
+}
+
+TEST(EndorsementKey, IsAskedForOnce) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    auto tpm = at(machine);
+    const auto digest = tpm.endorsementKey();
+    machine.switchOff();
+    EXPECT_EQ(tpm.endorsementKey(), digest);
+}
+
+TEST(EndorsementKey, IsAFactOfBareMetal) {
+    TemporaryDirectory root;
+    writeFile(root / "etc/machine-id", "0f3c5d7e9a1b2c4d6e8f0a1b2c3d4e5f\n");
+    unsigned asked = 0;
+    const HardwareSource source{root.path(), "", [&] {
+                                    ++asked;
+                                    return std::string(64, 'e') + "1";
+                                }};
+    const auto facts = probeHardware(source).facts.facts;
+    EXPECT_EQ(facts.front().component, "tpm_ek");
+    EXPECT_EQ(asked, 1U);
+    writeFile(root / "sys/class/dmi/id/sys_vendor", "QEMU\n");
+    ASSERT_FALSE(probeHardware(source).virtualization.empty());
+    EXPECT_EQ(asked, 1U) << "not in a virtual machine: there it is the hypervisor's to give";
+}
+
+// --- at rest
+// ----------------------------------------------------------------------------------------------------------
+
+TEST(SealedKeyFile, OpensOnItsOwnTpmOnly) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine, other;
+    TemporaryDirectory place;
+    auto directory = OwnedDirectory::open(place.path(), OwnedDirectory::Privacy::secret).value();
+    auto own = at(machine), another = at(other);
+    const auto made = DeviceKeyVault(*directory, std::nullopt, {&own}).open().value();
+    EXPECT_EQ(made.level, KeyLevel::tpm2);
+    const auto again = DeviceKeyVault(*directory, std::nullopt, {&own}).open().value();
+    EXPECT_EQ(again.key.verifyKey(), made.key.verifyKey());
+    EXPECT_NE(again.key.secret(), nullptr);
+    const auto moved = DeviceKeyVault(*directory, std::nullopt, {&another}).open().value();
+    EXPECT_EQ(moved.key.former, made.key.verifyKey());
+    EXPECT_NE(moved.key.secret(), nullptr);
+}
+
+}  // namespace
+}  // namespace entitle
