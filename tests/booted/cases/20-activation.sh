@@ -1,4 +1,8 @@
 # The sockets are the service manager's: nobody who asks is lost, whatever becomes of the daemon.
+# Asked before anything else, while the system is still starting.
+check "the first question after a boot is answered" as alice entitlectl check paper_trading
+figure "from the start of userspace to the first answer" \
+  "$(awk -v a="$(systemctl show --property=UserspaceTimestampMonotonic --value)" '{ printf "%.0f ms", $1 * 1000 - a / 1000 }' /proc/uptime)"
 check "the daemon is up after a boot" eventually systemctl is-active entitled.service
 
 systemctl stop entitled.service
