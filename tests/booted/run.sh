@@ -89,7 +89,8 @@ packages_of() {
 
 # What the packages depend on and are not themselves, as mmdebstrap takes it: the first of each alternative.
 needed_by() {
-  dpkg-deb --show --showformat='${Depends},' "$@" | tr ',' '\n' | sed 's/|.*//; s/(.*//; s/:any//; s/ //g' |
+  local each
+  for each; do dpkg-deb --show --showformat='${Pre-Depends},${Depends},' "$each"; done | tr ',' '\n' | sed 's/|.*//; s/(.*//; s/:any//; s/ //g' |
     grep -vE '^(|entitle.*|libentitle.*)$' | sort -u
 }
 
@@ -176,6 +177,7 @@ boot() {
   fi
   if grep -q '^FAILED' "$out/results" 2>/dev/null || ! grep -qx 'done' "$out/results" 2>/dev/null; then
     sed 's/^/    /' "$out/log" 2>/dev/null | tail -n 60
+    rm -rf "$tree/build/log/booted-$suite-$name"
     mkdir -p "$tree/build/log" && cp -r "$out" "$tree/build/log/booted-$suite-$name" 2>/dev/null
   fi
   awk -v a="$started" -v b="$EPOCHREALTIME" -v n="$suite/$name" 'BEGIN { printf "%s: %.1f s\n", n, b - a }'

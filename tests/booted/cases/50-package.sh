@@ -44,9 +44,11 @@ systemctl stop entitled.socket entitled-admin.socket entitled.service
 printf 'ENTSTATE\377\0\0\0' >/tmp/head
 [ -e /var/lib/entitled/state ] || install -m 0600 -o entitled -g entitled /tmp/head /var/lib/entitled/state
 dd if=/tmp/head of=/var/lib/entitled/state conv=notrunc status=none
-refused "this version is not put over a newer one's state" bash -c 'dpkg --install --force-confold /payload/packages/entitled_*.deb'
-says "and says why" "newer entitled" bash -c 'dpkg --install --force-confold /payload/packages/entitled_*.deb'
-rm /var/lib/entitled/state
+words=$(dpkg --install --force-confold /payload/packages/entitled_*.deb 2>&1)
+refused "this version is not put over a newer one's state" [ $? -eq 0 ]
+says "and says why" "newer entitled" echo "$words"
+systemctl stop entitled.socket entitled-admin.socket entitled.service
+rm -f /var/lib/entitled/state
 dpkg --configure -a
 check "without that state it is" bash -c 'dpkg --install --force-confold /payload/packages/*.deb'
 check "and runs" eventually systemctl is-active entitled.service
