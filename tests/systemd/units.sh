@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 
 # As installed, but for the programs: they need not be where the units will look for them.
 for unit in "$units"/*.service "$units"/*.socket "$units"/*.timer; do
-  sed -E 's|^(Exec[A-Za-z]+=)/[^ ]*/(entitle[a-z-]*)|\1/bin/true|' "$unit" >"$work/${unit##*/}"
+  sed -E 's|^(Exec[A-Za-z]+=)/[^ ]*entitle[^ ]*|\1/bin/true|' "$unit" >"$work/${unit##*/}"
 done
 
 case $what in
