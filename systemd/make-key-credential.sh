@@ -3,7 +3,7 @@
 # be decrypted. One that cannot is put aside and made anew: entitled.service would not start with it, while the daemon
 # copes with another one and says so.
 #
-#   entitled-key-credential    in $STATE_DIRECTORY, as systemd gives it
+#   key-credential    in $STATE_DIRECTORY, as systemd gives it
 set -eu
 umask 077
 name=entitled.wrap
