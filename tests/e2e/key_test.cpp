@@ -16,7 +16,7 @@ class Keys : public Online {
         machine.write(directory + "/entitled.wrap", std::string(32, of));
         machine.daemonEnvironment["CREDENTIALS_DIRECTORY"] = directory;
     }
-    std::string seatsKeyLevel(const License& license) const {
+    std::string seatsKeyLevel(const License& license) {
         const auto seats = server.seats(license);
         return seats.size() == 1 ? text(seats[0], "key_level") : std::to_string(seats.size()) + " seats";
     }
