@@ -74,7 +74,7 @@ struct FingerprintAnswer {
 
 struct Finding {
     enum class Level { ok, warning, problem };
-    std::string check;  // "license", "clock", "disk", "hardware", "roots", "key", "slots", "audit"
+    std::string check;  // "license", "clock", "disk", "hardware", "roots", "key", "slots", "audit", "bus"
     Level level = Level::ok;
     std::string message;
     std::string advice;

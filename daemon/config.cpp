@@ -365,7 +365,7 @@ ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, B
     Config config;
     std::vector<ConfigError> errors;
     std::vector<Section> sections;
-    sections.reserve(11);  // references into it are held below
+    sections.reserve(12);  // references into it are held below
     auto& top = sections.emplace_back(&parsed.table(), "", name, errors);
     const auto section = [&](const char* key) -> Section& {
         return sections.emplace_back(top.table(key), key, name, errors);
@@ -385,6 +385,7 @@ ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, B
         config.logLevel = *level;
         return {};
     });
+    section("bus").flag("enabled", config.bus);
     readLimits(section("limits"), config.limits);
     readSlots(section("slots"), config);
     section("demo").flag("enabled", config.lower.demoEnabled);

@@ -64,6 +64,7 @@ struct Config {
 
     // [key] protection: how the device key rests; nothing is "auto", the best that this machine has.
     std::optional<KeyLevel> keyProtection;
+    bool bus = true;  // [bus] enabled: org.cryptoorchestrator.Entitled1 on the system bus
 
     LogLevel logLevel = LogLevel::info;  // [log] level
 

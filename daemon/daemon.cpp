@@ -135,6 +135,7 @@ void Daemon::wake() {
         }
         if (auto expired = slots_.expireReclaims(now); expired > 0) {
             counters_.reclaimsExpired += expired;
+            tellFigures();
             log().warn("{} slots were not taken back after the restart and are free again", expired);
             note("reclaims-expired", json({{"slots", expired}}), now);
         }
@@ -229,6 +230,7 @@ std::optional<FileProblem> Daemon::perform(Step done, Record next, const Deed& d
         throw;
     }
     correspond(done.effects, now);
+    tellFigures();
     return std::nullopt;
 }
 

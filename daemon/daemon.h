@@ -61,6 +61,8 @@ class Daemon {
             arm;  // the one timer: wake() is due then, and when the clock is set
         // Told of every event and the state it meets, before its step: state is a function of that log. May be empty.
         std::function<void(const State&, const Event&, const Now&)> witness = {};
+        // What the parts around us find to tell a doctor. May be empty.
+        std::function<std::vector<Finding>()> findings = {};
     };
     struct Settings {
         std::optional<Roots> roots;
@@ -131,11 +133,17 @@ class Daemon {
     void unfollow(ContactWatcher&);
     // The device key's secret was out of reach, and is in reach again.
     void keyReturned();
+    // The machine has a network again: what is due, and what found nobody, is asked now. Not what the authority asked
+    // to wait with.
+    void networkBack();
 
     // --- change --------------------------------------------------------------------------------------------------
     std::uint64_t generation() const { return generation_; }  // rises with every change a watcher is told of
     void watch(ChangeWatcher& watcher);
     void unwatch(ChangeWatcher& watcher);
+    // One more to be told, of numbers that no answer hangs on as well: slots in use, when the authority is asked next.
+    // Called for every slot taken and freed, from within: it may only take note. Empty: nobody.
+    void watchFigures(std::function<void()> changed) { figuresChanged_ = std::move(changed); }
 
     Counters& counters() { return counters_; }
     const Counters& counters() const { return counters_; }
@@ -198,6 +206,8 @@ class Daemon {
     void tellFollowers(std::string_view rid, const ContactNews&);
     void endFollowers(std::string_view rid, const ContactEnd&);
     void endOrphans();  // those whose question was withdrawn
+    void askAgain(const Now&);
+    void bePatient(std::optional<Seconds> asked, const Now&);
     bool tooManyActivations(std::uint32_t uid, const Now&);
 
     // The clocks, judged: `wall` is the time that documents are held against. Every entry point begins with one look;
@@ -216,6 +226,9 @@ class Daemon {
     void arm(const Now&);
     void announce();
     void tellWatchers();
+    void tellFigures() const {
+        if (figuresChanged_) figuresChanged_();
+    }
     bool knowsQuota(std::string_view name) const;
 
     Seams seams_;
@@ -253,6 +266,8 @@ class Daemon {
     std::optional<Instant> lastFailureAt_;
     std::string lastFailure_;
     ContactFault lastFault_ = ContactFault::unconnected;
+    std::chrono::nanoseconds networkBackAt_{};  // boottime
+    std::chrono::nanoseconds patientUntil_{};   // boottime; as the authority asked
     AdminRefusal objection_;  // the authority's last word, when it was no yes; of a question that waits
     Seconds skew_{};          // of the clock, ahead of the authority's at the last contact
     // The request that is kept open to be told of changes. Not a part of the state: losing it loses nothing.
@@ -272,6 +287,7 @@ class Daemon {
     std::uint64_t generation_ = 1;
     std::vector<ChangeWatcher*> watchers_;
     bool untold_ = false;  // of the latest generation some watchers may not know: memory ran out
+    std::function<void()> figuresChanged_;
     Counters counters_;
 };
 

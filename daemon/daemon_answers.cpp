@@ -42,7 +42,12 @@ void Daemon::heard(const Correspondence::Heard& news) {
     if (!online()) return;
     Now now = look();
     const Attempt& asked = news.asked;
-    if (!news.result) return unanswered(asked, news.result.error(), now);
+    if (!news.result) {
+        unanswered(asked, news.result.error(), now);
+        // It was sent into a network that has come back since.
+        if (news.sent.boottime < networkBackAt_) askAgain(now);
+        return;
+    }
     const auto opened = readReply(*news.result, asked, record_, *settings_.roots, device_);
     if (!opened) return unanswered(asked, refusedReply(opened.error()), now);
     contacted();
@@ -58,6 +63,7 @@ void Daemon::heard(const Correspondence::Heard& news) {
     keepWaiting(now);
     arm(now);
     endOrphans();
+    tellFigures();
 }
 
 // Signed by the authority and bound to our question: whatever it says, it was reached.
@@ -79,6 +85,7 @@ void Daemon::unanswered(const Attempt& asked, const ContactFailure& failure, con
     lastFailureAt_ = now.wall;
     lastFailure_ = failure.message;
     lastFault_ = failure.fault;
+    bePatient(failure.retryAfter, now);
     if (asked.operation == Operation::wait) {
         // A proxy may close what is silent for long: that is the ordinary end of waiting there.
         ++waiting_.failures;
@@ -147,6 +154,7 @@ void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now
                                                     "is kept for 72 hours; the owner of the license decides."));
             break;
         case Outcome::retry:
+            bePatient(answer.after, now);
             break;
     }
 

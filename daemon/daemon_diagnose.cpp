@@ -223,6 +223,9 @@ std::vector<Finding> Daemon::diagnose() {
     } else {
         findings.push_back({"slots", Level::ok, std::to_string(slots_.ledger().size()) + " slots are held.", ""});
     }
+    if (seams_.findings) {
+        for (auto& finding : seams_.findings()) findings.push_back(std::move(finding));
+    }
     return findings;
 }
 

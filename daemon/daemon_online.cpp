@@ -140,6 +140,28 @@ boost::system::result<void, AdminRefusal> Daemon::refresh(std::uint32_t uid, Con
     return boost::system::in_place_value;
 }
 
+void Daemon::networkBack() {
+    if (retired_) return;
+    const Now now = look();
+    networkBackAt_ = now.boottime;
+    settleClock(now);
+    if (!online()) return;
+    if (contactDue(record_.state, now)) happen(ContactDue{freshNonce()}, now);
+    askAgain(now);
+}
+
+void Daemon::askAgain(const Now& now) {
+    if (now.boottime < patientUntil_) return;
+    happen(NetworkBack{}, now);
+    if (waiting_.failures > 0) waiting_.againAt.reset();
+    keepWaiting(now);
+    arm(now);
+}
+
+void Daemon::bePatient(std::optional<Seconds> asked, const Now& now) {
+    if (asked) patientUntil_ = now.boottime + std::min(*asked, retryAfterCap);
+}
+
 bool Daemon::tooManyActivations(std::uint32_t uid, const Now& now) {
     auto& recent = activations_[uid];
     std::erase_if(recent, [&](std::chrono::nanoseconds at) { return now.boottime - at >= 60s; });

@@ -56,6 +56,7 @@ boost::system::result<Held, Verdict> Daemon::acquire(std::string_view quota, std
                                {rights_.entitlements.maxBots, settings_.slots.perUser, settings_.slots.entries}, now);
     if (held) {
         ++counters_.acquired;
+        tellFigures();
         return *held;
     }
     if (held.error() != AcquireRefusal::quotaExceeded) return denied(refused(held.error()), toString(held.error()));
@@ -82,7 +83,9 @@ boost::system::result<Held, ReclaimRefusal> Daemon::reclaim(const SlotSecret& se
 }
 
 void Daemon::release(SlotId id, std::uint64_t generation) {
-    if (!retired_ && slots_.release(id, generation)) ++counters_.released;
+    if (retired_ || !slots_.release(id, generation)) return;
+    ++counters_.released;
+    tellFigures();
 }
 
 SlotPage Daemon::slots(SlotId after, std::size_t most, std::optional<std::uint32_t> uid) const {

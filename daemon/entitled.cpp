@@ -146,7 +146,9 @@ void Entitled::openState() {
                         *audit_,
                         key_->key,
                         [hardware] { return probeHardware(hardware); },
-                        [this](std::optional<Instant> moment) { alarm_->arm(moment); }};
+                        [this](std::optional<Instant> moment) { alarm_->arm(moment); },
+                        {},
+                        [this] { return bus_ ? std::vector{bus_->finding()} : std::vector<Finding>(); }};
     daemon_.emplace(std::move(seams), std::move(settings), std::move(loaded), std::move(slots));
 }
 
@@ -208,6 +210,7 @@ void Entitled::stop() {
     service_.stopping();
     queryListener_.reset();
     adminListener_.reset();
+    bus_.reset();
     daemon_->retire();  // before the connections go: held slots are the successor's
     io_.stop();
 }
@@ -230,6 +233,7 @@ void Entitled::reload() {
                 connectAuthority();
             }
             connections_->reconfigure(fitting(loaded->limits, descriptors_), policy);
+            bus_->configure(loaded->bus, policy);
             log().info("the configuration was read again");
         } catch (const CannotStart& wrong) {
             log().error("{}; the configuration was not changed", wrong.why);
@@ -275,6 +279,8 @@ void Entitled::run() {
     service_.ready(daemon_->status().message);
     log().info("listening on {} and {}", queryListener_->path(), adminListener_->path());
     if (service_.aliveEvery()) keepAlive();
+    bus_ = std::make_unique<SystemBus>(loop_, *daemon_);
+    bus_->configure(config_.bus, policy);
     loop_.run();
     log().info("stopped");
 }

@@ -12,6 +12,7 @@
 #include "daemon/alarm.h"
 #include "daemon/authority.h"
 #include "daemon/awaited_key.h"
+#include "daemon/bus.h"
 #include "daemon/connections.h"
 #include "daemon/credential_seal.h"
 #include "daemon/handed_sockets.h"
@@ -79,6 +80,7 @@ class Entitled {
     std::optional<Daemon> daemon_;
     std::optional<Connections> connections_;
     std::optional<AwaitedKey> awaitedKey_;
+    std::unique_ptr<SystemBus> bus_;
     std::unique_ptr<Listener> queryListener_, adminListener_;
 };
 

@@ -184,6 +184,12 @@ class Transition {
         return Refusal::none;
     }
 
+    Refusal operator()(const NetworkBack&) {
+        for (Attempt& attempt : state_.attempts)
+            if (attempt.failures > 0) call(attempt);
+        return Refusal::none;
+    }
+
     // --- answers ----------------------------------------------------------------------------------------------------
 
     Refusal operator()(const LicenseGranted& event) {

@@ -112,7 +112,7 @@ struct ActivateRequested {
     std::string rid;
     std::string key;  // canonical text
 };
-// Ask now what else would be asked later: `entitlectl refresh`, a push, a clock in doubt, the network back.
+// Ask now what else would be asked later: `entitlectl refresh`, a push, a clock in doubt.
 struct RefreshRequested {
     std::string rid;
     RetryPolicy policy = RetryPolicy::userWaiting;
@@ -122,6 +122,10 @@ struct RefreshRequested {
 struct ContactDue {
     std::string rid;
 };
+
+// The network is back: what found nobody is asked again, without waiting for its back-off to end. Begins nothing, and
+// what fails again goes on where its back-off was.
+struct NetworkBack {};
 
 // The answers to a question, by its rid. Verified by openReply; `retry` and whatever was not signed are Unreachable.
 struct LicenseGranted {
@@ -165,8 +169,8 @@ struct RevocationPushed {
 };
 
 using Event = std::variant<Requested, Imported, DeactivateRequested, DeviceChanged, Tick, Resumed, ActivateRequested,
-                           RefreshRequested, ContactDue, LicenseGranted, LicenseDenied, LicenseConflicted, SeatReturned,
-                           Unreachable, LicenseEnded, RevocationPushed, ClockJudged>;
+                           RefreshRequested, ContactDue, NetworkBack, LicenseGranted, LicenseDenied, LicenseConflicted,
+                           SeatReturned, Unreachable, LicenseEnded, RevocationPushed, ClockJudged>;
 
 // Effects are performed in the order given: Persist, ShrinkSlots, Notify, CallAuthority.
 struct Persist {};  // write State before anything else becomes visible

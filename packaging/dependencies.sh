@@ -41,7 +41,11 @@ build_packages() {
     *) echo libboost-dev libboost-json-dev ;;
   esac
 }
-test_packages() { echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev git postgresql swtpm man-db mandoc zsh fish; }
+test_packages() {
+  echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev git postgresql swtpm man-db mandoc zsh fish
+  # The private bus: dbus-daemon, mocks of logind, polkit and NetworkManager, and foreign clients (busctl is systemd's).
+  echo dbus-daemon python3-dbusmock python3-gi libglib2.0-bin systemd
+}
 package_packages() { echo debhelper lintian mmdebstrap; }
 heavy_packages() {
   echo clang clang-format clang-tidy valgrind ccache mmdebstrap systemd-container

@@ -13,7 +13,6 @@ if(NOT CAPNP_EXECUTABLE OR NOT CAPNPC_CXX_EXECUTABLE)
 endif()
 
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
-pkg_check_modules(SYSTEMD IMPORTED_TARGET libsystemd)
 
 find_package(spdlog CONFIG REQUIRED)
 find_package(fmt CONFIG REQUIRED)
@@ -87,3 +86,9 @@ find_path(TSS2_INCLUDE_DIR tss2/tss2_esys.h REQUIRED)
 add_library(entitle_tss INTERFACE)
 target_include_directories(entitle_tss SYSTEM INTERFACE ${TSS2_INCLUDE_DIR})
 target_link_libraries(entitle_tss INTERFACE ${CMAKE_DL_LIBS})
+
+# libsystemd likewise, when there is a system bus to speak to (daemon/bus_library_linux.h).
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=252)
+add_library(entitle_systemd INTERFACE)
+target_include_directories(entitle_systemd SYSTEM INTERFACE ${SYSTEMD_INCLUDE_DIRS})
+target_link_libraries(entitle_systemd INTERFACE ${CMAKE_DL_LIBS})

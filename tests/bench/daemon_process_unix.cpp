@@ -98,6 +98,8 @@ std::vector<std::string> DaemonProcess::environment() const {
             "ENTITLED_SOCKET=" + socket(),
             "ENTITLED_ADMIN_SOCKET=" + (directory_ / "run-admin/admin.sock").string(),
             "ENTITLE_SERVER_DIR=" + (directory_ / "authority").string(),
+            // Without the machine's bus, which the figures would hang on.
+            "DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + (directory_ / "no-bus").string(),
             "NOTIFY_SOCKET=" + (directory_ / "notify").string()};
 }
 

@@ -76,6 +76,7 @@ TEST(Config, TheInstalledExampleHoldsWithItsLinesInForceToo) {
     EXPECT_EQ(config.admin, Config{}.admin);
     EXPECT_EQ(config.keyProtection, std::nullopt);
     EXPECT_EQ(config.slots.reclaimWindow, Config{}.slots.reclaimWindow);
+    EXPECT_EQ(config.bus, Config{}.bus);
     EXPECT_EQ(config.slots.perUser, 20);
     EXPECT_EQ(config.lower.maxBots, 50);
 }
@@ -95,6 +96,8 @@ hardware_root = "/srv/hardware"
 tcti = "swtpm:path=/srv/tpm.sock"
 [key]
 protection = "systemd-creds"
+[bus]
+enabled = false
 [log]
 level = "debug"
 [limits]
@@ -126,6 +129,7 @@ files = 2
     EXPECT_EQ(config.hardwareRoot, "/srv/hardware");
     EXPECT_EQ(config.tcti, "swtpm:path=/srv/tpm.sock");
     EXPECT_EQ(config.keyProtection, KeyLevel::systemdCreds);
+    EXPECT_FALSE(config.bus);
     EXPECT_EQ(config.logLevel, LogLevel::debug);
     EXPECT_EQ(config.limits, (Config::Limits{100, 10, std::chrono::milliseconds{500}, 4096, 32, 1000, 64, 1024 * 1024,
                                              2048 * 1024, 1}));

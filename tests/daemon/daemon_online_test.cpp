@@ -607,6 +607,73 @@ TEST_F(OnlineTest, OutageThatEndsIsNoticedByTheWaitAndWhatBackedOffIsAskedNow) {
     EXPECT_EQ(authority.open(Operation::renew).size(), 1u);
 }
 
+// --- the network -----------------------------------------------------------------------------------------------------
+
+TEST_F(OnlineTest, NetworkThatComesBackEndsTheBackOff) {
+    activated();
+    fail(Operation::wait);
+    wakeAfter(27h);
+    for (int i = 0; i < 8; ++i) {
+        fail(Operation::renew);
+        const auto due = daemon->status().nextContact.value();
+        if (i < 7) wakeAfter(due - clock.now_.wall);
+        for (const auto& waiting : authority.open(Operation::wait))
+            FakeAuthority::answer(waiting, ContactFailure{ContactFault::unconnected, "", std::nullopt});
+    }
+    clock.pass(1min);
+    ASSERT_TRUE(authority.open(Operation::renew).empty()) << "two hours to go";
+    daemon->networkBack();
+    grant(Operation::renew);
+    EXPECT_EQ(daemon->status().standing, Standing::active);
+    EXPECT_EQ(authority.open(Operation::wait).size(), 1u);
+}
+
+TEST_F(OnlineTest, NetworkThatComesBackWhileAQuestionIsLostAsksItAgainAtOnce) {
+    activated();
+    wakeAfter(27h);
+    const auto lost = asked(Operation::renew);  // sent into a network that is no more
+    const auto rid = read(lost, Operation::renew).rid;
+    clock.pass(10s);
+    daemon->networkBack();
+    EXPECT_EQ(authority.sent(Operation::renew), 1u) << "it may still be answered";
+    clock.pass(20s);
+    FakeAuthority::answer(lost, ContactFailure{ContactFault::silent, "Nobody answers.", std::nullopt});
+    EXPECT_EQ(read(asked(Operation::renew), Operation::renew).rid, rid);
+    fail(Operation::renew);
+    EXPECT_TRUE(authority.open(Operation::renew).empty()) << "once: it was sent after the network's return";
+}
+
+TEST_F(OnlineTest, NetworkThatComesBackDoesNotHurryAnAuthorityThatAskedForPatience) {
+    activated();
+    wakeAfter(27h);
+    fail(Operation::renew, ContactFault::busy, 2h);
+    clock.pass(1h);
+    daemon->networkBack();
+    EXPECT_TRUE(authority.open(Operation::renew).empty());
+    clock.pass(1h);
+    daemon->networkBack();
+    EXPECT_EQ(authority.open(Operation::renew).size(), 1u);
+}
+
+TEST_F(OnlineTest, NetworkThatComesBackWritesAndAsksNothingWhereNothingWaits) {
+    activated();
+    const auto saves = store.saves;
+    const auto sent = authority.all.size();
+    for (int i = 0; i < 10; ++i) daemon->networkBack();
+    EXPECT_EQ(store.saves, saves);
+    EXPECT_EQ(authority.all.size(), sent);
+    daemon->connect(nullptr, {});
+    daemon->networkBack();
+    EXPECT_EQ(authority.all.size(), sent);
+}
+
+TEST_F(OnlineTest, MachineThatWakesAsksWhatFellDueWhileItSlept) {
+    activated();
+    clock.pass(27h);  // asleep: no timer rang
+    daemon->wake();
+    EXPECT_EQ(authority.open(Operation::renew).size(), 1u);
+}
+
 // --- a disk that fails -----------------------------------------------------------------------------------------------
 
 TEST_F(OnlineTest, RenewalThatCannotBeStoredIsNotSent) {

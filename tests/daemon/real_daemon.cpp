@@ -118,6 +118,7 @@ RealDaemon::RealDaemon(std::string moreConfig) {
         throw std::runtime_error("cannot bind " + (files / "notify"));
     }
     environment["NOTIFY_SOCKET"] = files / "notify";
+    environment["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=" + (files / "no-bus");  // not this machine's
 }
 
 RealDaemon::~RealDaemon() {

@@ -181,6 +181,28 @@ TEST(Retry, AQuestionUnderWayIsNotSentTwice) {
     EXPECT_THAT(calls(step(state, ContactDue{"x"}, at(t + answerLimit))), ElementsAre("r2"));  // after a crash
 }
 
+TEST(Retry, WhatFoundNobodyIsAskedAgainWhenTheNetworkIsBackAndBacksOffOn) {
+    const Instant t = noon + hours{27};
+    State state = renewing(t);
+    for (int failures = 0; failures < 5; ++failures)
+        state = step(state, Unreachable{"r2", std::nullopt, middle}, at(t)).state;
+    ASSERT_EQ(*contactDueAt(state) - t, Seconds{960});
+    const Step back = step(state, NetworkBack{}, at(t + Seconds{60}));
+    EXPECT_THAT(calls(back), ElementsAre("r2"));
+    EXPECT_TRUE(persists(back)) << "before it is sent";
+    EXPECT_EQ(*contactDueAt(back.state), t + Seconds{60} + answerLimit);
+    const State again = step(back.state, Unreachable{"r2", std::nullopt, middle}, at(t + Seconds{70})).state;
+    EXPECT_EQ(*contactDueAt(again) - t, Seconds{70 + 1920}) << "a network that comes and goes does not begin anew";
+}
+
+TEST(Retry, NetworkThatComesBackBeginsNothing) {
+    EXPECT_THAT(step(online(), NetworkBack{}, at(noon + hours{20})).effects, IsEmpty());
+    EXPECT_THAT(step(licensed(), NetworkBack{}, at(noon)).effects, IsEmpty());
+    EXPECT_THAT(step({}, NetworkBack{}, at(noon)).effects, IsEmpty());
+    // Under way for the first time: nobody has been missed yet.
+    EXPECT_THAT(calls(step(renewing(), NetworkBack{}, at(noon + hours{27}))), IsEmpty());
+}
+
 TEST(Retry, ClockTurnedBackDoesNotPutItOffForLong) {
     const State state = renewing();
     const State back = step(state, Tick{}, at(noon - 1000 * day)).state;

@@ -73,7 +73,9 @@ SignedEnd anyEnd() {
 
 // What the network, the timer and an impatient person may do: no word of the authority in it.
 Event anyFault() {
-    switch (*rc::gen::inRange(0, 7)) {
+    switch (*rc::gen::inRange(0, 8)) {
+        case 6:
+            return NetworkBack{};
         case 0:
             return Unreachable{anyRid(), std::nullopt, anyJitter()};
         case 1:
