@@ -86,6 +86,7 @@ void Machine::changeHardware(char seed) const {
 Process Machine::launch() {
     auto added = environment();
     added["NOTIFY_SOCKET"] = directory_ + "/notify";
+    added["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=" + busSocket();
     for (const auto& [name, value] : daemonEnvironment) added[name] = value;
     return Process({ENTITLE_DAEMON, "--config", configFile()}, added, logFile());
 }

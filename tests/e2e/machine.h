@@ -24,6 +24,7 @@ class Machine {
     std::string querySocket() const { return directory_ + "/run/entitled.sock"; }
     std::string rootsFile() const { return directory_ + "/roots"; }
     std::string configFile() const { return directory_ + "/etc/entitled.toml"; }
+    std::string busSocket() const { return directory_ + "/bus"; }  // the daemon's system bus, if a test starts one
     std::string logFile() const { return directory_ + "/daemon.log"; }
     std::string log() const;
 
