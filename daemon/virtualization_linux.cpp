@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -105,6 +107,20 @@ std::string modelOfProcessor() {
 }
 #endif
 
+// ARM's main identification register as sysfs shows it, in the words of /proc/cpuinfo, which a sandbox may hide: the
+// two must not differ, or hiding one would look like another processor. Source: Arm ARM, MIDR_EL1.
+std::string modelOfIdentification(std::string_view text) {
+    if (text.starts_with("0x")) text.remove_prefix(2);
+    std::uint64_t midr = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), midr, 16);
+    if (error != std::errc() || end != text.data() + text.size() || midr == 0 || midr >> 32 != 0) return {};
+    std::array<char, 24> model{};
+    // Only 64-bit kernels have that file, and those say architecture 8.
+    std::snprintf(model.data(), model.size(), "0x%02x/8/0x%03x", static_cast<unsigned>(midr >> 24),
+                  static_cast<unsigned>(midr >> 4 & 0xfff));
+    return model.data();
+}
+
 // What may stand in a message: a container manager's own word for itself.
 std::string containerWord(std::string_view word) {
     const bool plain = !word.empty() && word.size() <= 32 && std::ranges::all_of(word, [](char c) {
@@ -157,6 +173,8 @@ std::string processorModel(const Sysfs& sysfs) {
     if (sysfs.isRealRoot()) {
         if (auto model = modelOfProcessor(); !model.empty()) return model;
     }
+    const auto midr = sysfs.read("/sys/devices/system/cpu/cpu0/regs/identification/midr_el1");
+    if (auto model = modelOfIdentification(midr.value_or("")); !model.empty()) return model;
     const auto cpuinfo = sysfs.readStart("/proc/cpuinfo", procBytes);
     for (const auto& names : {std::array{"vendor_id", "cpu family", "model"},
                               std::array{"CPU implementer", "CPU architecture", "CPU part"}}) {

@@ -321,6 +321,15 @@ TEST(Hardware, AnArmProcessorIsNamedByItsParts) {
     EXPECT_THAT(values(machine.probe(), "cpu"), ElementsAre("0x41/8/0xd0c"));
 }
 
+TEST(Hardware, AnArmProcessorHasOneNameWithAndWithoutProc) {
+    Machine machine;
+    machine.file("sys/devices/system/cpu/cpu0/regs/identification/midr_el1", "0x00000000413fd0c1\n");
+    EXPECT_THAT(values(machine.probe(), "cpu"), ElementsAre("0x41/8/0xd0c"));
+    machine.file("sys/devices/system/cpu/cpu0/regs/identification/midr_el1", "0x1 of forged text\n");
+    machine.file("proc/cpuinfo", "processor\t: 0\nCPU implementer\t: 0x51\nCPU architecture: 8\nCPU part\t: 0x001\n");
+    EXPECT_THAT(values(machine.probe(), "cpu"), ElementsAre("0x51/8/0x001"));
+}
+
 // --- hostile trees --------------------------------------------------------------------------------------------------
 
 TEST(Hardware, FifosLoopsDirectoriesAndHugeFilesAreIgnoredWithoutWaiting) {
