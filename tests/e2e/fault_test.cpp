@@ -161,7 +161,8 @@ TEST_F(Faults, BusyAuthorityIsLeftAloneForAsLongAsItAsksAndForADayAtMost) {
     const auto busy = [](const std::string& after) {
         return answer("429 Too Many Requests", "application/problem+json", "{}", "Retry-After: " + after + "\r\n");
     };
-    for (const auto& [said, least, most] : {std::tuple{"3600", 3500, 3600}, std::tuple{"1000000000", 86'300, 86'400}}) {
+    // Up to a fifth later than it asks, as it asks everybody the same.
+    for (const auto& [said, least, most] : {std::tuple{"3600", 3500, 4320}, std::tuple{"1000000000", 71'900, 86'400}}) {
         SCOPED_TRACE(said);
         const auto before = failures();
         const auto count = dones(renewPath);
