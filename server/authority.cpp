@@ -12,8 +12,9 @@ namespace entitle {
 
 Granted<DatabaseAddress> databaseOf(const AuthorityFiles& files) {
     std::error_code error;
-    if (std::filesystem::exists(files.databaseUrl, error)) {
-        auto url = readSecretFile(files.databaseUrl, 4096);
+    auto sealed = readSealed(files, Sealed::databaseUrl);
+    if (sealed || std::filesystem::exists(files.databaseUrl, error)) {
+        auto url = sealed ? std::move(*sealed) : readSecretFile(files.databaseUrl, 4096);
         if (!url) return url.error();
         while (!url->empty() && url->back() == '\n') url->pop_back();
         return DatabaseAddress::parse(*url);
@@ -26,9 +27,7 @@ Granted<DatabaseAddress> databaseOf(const AuthorityFiles& files) {
     return DatabaseAddress(files.database);
 }
 
-Granted<Authority> Authority::open(const std::filesystem::path& directory, Instant now,
-                                   std::chrono::milliseconds wait) {
-    AuthorityFiles files(directory);
+Granted<Authority> Authority::open(AuthorityFiles files, Instant now, std::chrono::milliseconds wait) {
     auto database = databaseOf(files);
     if (!database) return database.error();
     if (auto fine = checkPrivateDirectory(files.directory); !fine) return fine.error();

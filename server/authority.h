@@ -20,7 +20,11 @@ Granted<DatabaseAddress> databaseOf(const AuthorityFiles&);
 class Authority {
   public:
     // `wait`: how long to wait for another process that holds the database.
-    static Granted<Authority> open(const std::filesystem::path& directory, Instant now, std::chrono::milliseconds wait);
+    static Granted<Authority> open(AuthorityFiles, Instant now, std::chrono::milliseconds wait);
+    static Granted<Authority> open(const std::filesystem::path& directory, Instant now,
+                                   std::chrono::milliseconds wait) {
+        return open(AuthorityFiles(directory), now, wait);
+    }
 
     const AuthorityFiles& files() const { return files_; }
     const Roots& roots() const { return roots_; }

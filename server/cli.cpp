@@ -29,6 +29,7 @@ Where: --server, else --dir, else $ENTITLE_SERVER_URL, else the directory $ENTIT
 /var/lib/entitle-server for root and ~/.local/share/entitle-server for everybody else. Token of a server:
 --token-file, else $ENTITLE_SERVER_TOKEN_FILE, else ~/.config/entitle-server/token. Secret of license keys:
 $LICENSE_SECRET_KEY (64 hex digits; several, newest first, separated by commas), else the file license-secret.
+Secrets that a service manager unseals come from $CREDENTIALS_DIRECTORY.
 
 Exit codes: 0 done, 1 refused (the words say why), 2 wrong usage, 3 fault (disk, database), 4 the server does
 not answer, or says to come again.)";
@@ -80,12 +81,16 @@ AdminAction Cli::action(std::string what, std::string subject) const {
     return {0, now(), localActor, std::move(what), std::move(subject), {}, {}};
 }
 
+AuthorityFiles Cli::files() const {
+    return AuthorityFiles(directory(), environment("CREDENTIALS_DIRECTORY").value_or(""));
+}
+
 Granted<Authority> Cli::open() const {
-    return Authority::open(directory(), now(), std::chrono::seconds(waitSeconds));
+    return Authority::open(files(), now(), std::chrono::seconds(waitSeconds));
 }
 
 Granted<LicenseSecrets> Cli::licenseSecrets() const {
-    return LicenseSecrets::read(AuthorityFiles(directory()), environment("LICENSE_SECRET_KEY"));
+    return LicenseSecrets::read(files(), environment("LICENSE_SECRET_KEY"));
 }
 
 Granted<std::filesystem::path> rootsDirectory(const Cli& cli, const std::string& option) {

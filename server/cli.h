@@ -55,6 +55,7 @@ struct Cli {
 
     std::filesystem::path directory() const;  // --dir, ENTITLE_SERVER_DIR, else the default
     std::string program() const;              // what a person types before a command: with --dir if it was given
+    AuthorityFiles files() const;             // with what a service manager has unsealed for this process
     Granted<Authority> open() const;
     // What the command is about to do, for the audit log: server/store.h recordAs().
     AdminAction action(std::string what, std::string subject) const;

@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t maxKeyFileBytes = 4096;
+constexpr std::size_t maxSealedBytes = 16 * 1024;
 
 std::string trimmed(std::string text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
@@ -26,14 +27,52 @@ std::string toHex(const std::array<std::uint8_t, 32>& bytes) {
     return text.data();
 }
 
+const char* nameOf(Sealed what) {
+    switch (what) {
+        case Sealed::signingKeys:
+            return "entitle-server.signing-keys";
+        case Sealed::licenseSecret:
+            return "entitle-server.license-secret";
+        case Sealed::databaseUrl:
+            return "entitle-server.database-url";
+    }
+    return "";
+}
+
+// The sealed signing key that is the other half of `which`; none: it is not among them.
+Granted<std::optional<SecretKey>> sealedSigningKey(const AuthorityFiles& files, const VerifyKey& which) {
+    auto text = readSealed(files, Sealed::signingKeys);
+    if (!text) return std::optional<SecretKey>();
+    if (!*text) return text->error();
+    std::string& keys = **text;
+    std::optional<SecretKey> found;
+    bool fine = true;
+    for (std::size_t at = 0; at < keys.size();) {
+        const auto end = std::min(keys.find('\n', at), keys.size());
+        std::string line = trimmed(keys.substr(at, end - at));
+        at = end + 1;
+        if (line.empty()) continue;
+        auto key = SecretKey::fromPaserk(line);
+        sodium_memzero(line.data(), line.size());
+        fine = fine && key;
+        if (key && key->verifyKey() == which) found = std::move(*key);
+    }
+    sodium_memzero(keys.data(), keys.size());
+    if (!fine)
+        return Denial{DenialReason::unreadable, std::string("the credential ") + nameOf(Sealed::signingKeys) +
+                                                    " holds a line that is no secret key: seal it anew from a backup"};
+    return found;
+}
+
 bool isOneOf(const Roots& roots, const VerifyKey& key) {
     return std::find(roots.keys.begin(), roots.keys.end(), key) != roots.keys.end();
 }
 
 }  // namespace
 
-AuthorityFiles::AuthorityFiles(fs::path where)
-    : directory(std::move(where)),
+AuthorityFiles::AuthorityFiles(fs::path where, fs::path handedOver)
+    : credentials(std::move(handedOver)),
+      directory(std::move(where)),
       database(directory / "authority.db"),
       roots(directory / "roots.pub"),
       licenseSecret(directory / "license-secret"),
@@ -49,6 +88,15 @@ RootFiles::RootFiles(fs::path where)
       active(directory / "root-active.key"),
       standby(directory / "root-standby.key"),
       roots(directory / "roots.pub") {}
+
+std::optional<Granted<std::string>> readSealed(const AuthorityFiles& files, Sealed what) {
+    if (files.credentials.empty()) return std::nullopt;
+    const auto path = files.credentials / nameOf(what);
+    std::error_code ignored;
+    if (!fs::exists(path, ignored)) return std::nullopt;
+    // The directory is the service manager's, and so is the right to read in it: nobody else could have put it there.
+    return readPlainFile(path, maxSealedBytes);
+}
 
 Granted<SecretKey> readSecretKey(const fs::path& path) {
     auto text = readSecretFile(path, maxKeyFileBytes);
@@ -92,12 +140,18 @@ Granted<SecretKey> readRootKey(const RootFiles& files, const Roots& roots) {
 std::vector<std::string> signingKeysAtHand(const AuthorityFiles& files, const KeySet& set) {
     std::vector<std::string> out;
     std::error_code ignored;
-    for (const auto& entry : set.keys)
-        if (fs::exists(fs::symlink_status(files.signingKey(entry.key), ignored))) out.push_back(entry.key.keyId());
+    for (const auto& entry : set.keys) {
+        const auto sealed = sealedSigningKey(files, entry.key);
+        if ((sealed && *sealed) || fs::exists(fs::symlink_status(files.signingKey(entry.key), ignored)))
+            out.push_back(entry.key.keyId());
+    }
     return out;
 }
 
 Granted<SecretKey> readSigningKey(const AuthorityFiles& files, const VerifyKey& which) {
+    auto sealed = sealedSigningKey(files, which);
+    if (!sealed) return sealed.error();
+    if (*sealed) return std::move(**sealed);
     if (auto fine = checkPrivateDirectory(files.signingKeys); !fine) return fine.error();
     const auto path = files.signingKey(which);
     auto key = readSecretKey(path);
@@ -148,10 +202,11 @@ Granted<LicenseSecrets> LicenseSecrets::parse(std::string_view hexList, std::str
 Granted<LicenseSecrets> LicenseSecrets::read(const AuthorityFiles& files,
                                              const std::optional<std::string>& environment) {
     if (environment && !environment->empty()) return parse(*environment, "LICENSE_SECRET_KEY");
-    auto text = readSecretFile(files.licenseSecret, maxKeyFileBytes);
+    auto sealed = readSealed(files, Sealed::licenseSecret);
+    auto text = sealed ? std::move(*sealed) : readSecretFile(files.licenseSecret, maxKeyFileBytes);
     if (!text) return text.error();
     std::string list = trimmed(std::move(*text));
-    auto secrets = parse(list, files.licenseSecret.string());
+    auto secrets = parse(list, sealed ? nameOf(Sealed::licenseSecret) : files.licenseSecret.string());
     sodium_memzero(list.data(), list.size());
     return secrets;
 }

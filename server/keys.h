@@ -15,8 +15,10 @@ namespace entitle {
 
 // Where things lie in an authority's directory.
 struct AuthorityFiles {
-    explicit AuthorityFiles(std::filesystem::path directory);
-    std::filesystem::path directory, database, roots, licenseSecret, signingKeys;
+    // `credentials`: where the service manager puts what it has unsealed for this process ($CREDENTIALS_DIRECTORY), or
+    // nothing. A secret that is there comes before the file in the directory.
+    explicit AuthorityFiles(std::filesystem::path directory, std::filesystem::path credentials = {});
+    std::filesystem::path credentials, directory, database, roots, licenseSecret, signingKeys;
     std::filesystem::path databaseUrl;  // there when the database is not `database` but a PostgreSQL server's
     std::filesystem::path signingKey(const VerifyKey&) const;
 };
@@ -27,6 +29,11 @@ struct RootFiles {
     std::filesystem::path directory, active, standby, roots;
 };
 
+// What stands in a credential of entitle-server.service: signing keys, one a line; the secret of license keys; the
+// database's address. Nothing: it was not handed over.
+enum class Sealed { signingKeys, licenseSecret, databaseUrl };
+std::optional<Granted<std::string>> readSealed(const AuthorityFiles&, Sealed);
+
 // A secret key on one line, "k4.secret.…". The words name the file and what to do.
 Granted<SecretKey> readSecretKey(const std::filesystem::path&);
 void writeSecretKey(const std::filesystem::path&, const SecretKey&);
@@ -36,15 +43,15 @@ Granted<Roots> readRoots(const std::filesystem::path&);
 // The secret key of one of `roots`: the active one, else the standby.
 Granted<SecretKey> readRootKey(const RootFiles&, const Roots& roots);
 
-// The ids of the signing keys whose file is there; what is in the files is checked when one is read.
+// The ids of the signing keys that are sealed or whose file is there; what is in the files is checked when one is read.
 std::vector<std::string> signingKeysAtHand(const AuthorityFiles&, const KeySet&);
 Granted<SecretKey> readSigningKey(const AuthorityFiles&, const VerifyKey&);
 
 // Looks through `directory` for the secret half of a root, whatever the file is called; its path if there is one.
 std::optional<std::filesystem::path> findRootSecret(const std::filesystem::path& directory, const Roots&);
 
-// LICENSE_SECRET_KEY from the environment, else from the authority's file. Each secret is also kept alone: a key is
-// shown again by sealing its payload with the secret it was made with, which need not be the newest.
+// LICENSE_SECRET_KEY from the environment, else sealed, else from the authority's file. Each secret is also kept alone:
+// a key is shown again by sealing its payload with the secret it was made with, which need not be the newest.
 class LicenseSecrets {
   public:
     static Granted<LicenseSecrets> parse(std::string_view hexList, std::string_view source);

@@ -97,7 +97,8 @@ Granted<void> serve(const ServeWish& wish, const Environment& environment, const
     startServerLog(config->logLevel, clock.now);
     Signals signals;
 
-    auto authority = Authority::open(wish.directory, clock.now(), wish.wait);
+    auto authority = Authority::open(AuthorityFiles(wish.directory, environment("CREDENTIALS_DIRECTORY").value_or("")),
+                                     clock.now(), wish.wait);
     if (!authority) return authority.error();
     if (auto away = checkRootsAreAway(*authority, environment); !away) return away.error();
     auto secrets = LicenseSecrets::read(authority->files(), environment("LICENSE_SECRET_KEY"));

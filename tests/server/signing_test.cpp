@@ -212,6 +212,73 @@ TEST_F(Signing, SigningKeySwappedForAnotherIsNoticed) {
     EXPECT_EQ(reasonFor(machine_.file("desk")), DenialReason::unreadable);
 }
 
+// What the service manager unseals into a directory that is not ours (root's, readable by an access list).
+class SealedSecrets : public Signing {
+  protected:
+    void SetUp() override {
+        std::filesystem::create_directory(credentials);
+        std::filesystem::remove(plain.signingKey(which));
+        seal("signing-keys", SecretKey::generate().paserk() + "\n\n" + key + "\n");
+    }
+    void seal(const std::string& name, const std::string& text) const {
+        testing::writeFile(credentials / ("entitle-server." + name), text);
+        std::filesystem::permissions(credentials / ("entitle-server." + name),
+                                     static_cast<std::filesystem::perms>(0440));
+    }
+    const AuthorityFiles plain{desk_.directory()};
+    const std::filesystem::path credentials = desk_.scratch("credentials");
+    const AuthorityFiles files{desk_.directory(), credentials};
+    const KeySet set = desk_.authority().keySet();
+    const VerifyKey which = set.keys[0].key;
+    const std::string key = readSigningKey(plain, which)->paserk();
+};
+
+TEST_F(SealedSecrets, TheSigningKeyIsFoundAmongThemAndNeedsNoFile) {
+    EXPECT_TRUE(signingKeysAtHand(plain, set).empty());
+    EXPECT_EQ(signingKeysAtHand(files, set), std::vector<std::string>{which.keyId()});
+    const auto read = readSigningKey(files, which);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->paserk(), key);
+}
+
+TEST_F(SealedSecrets, WithoutTheKeyInQuestionTheFileCounts) {
+    seal("signing-keys", SecretKey::generate().paserk());
+    EXPECT_TRUE(signingKeysAtHand(files, set).empty());
+    writeSecretKey(plain.signingKey(which), *SecretKey::fromPaserk(key));
+    EXPECT_TRUE(readSigningKey(files, which));
+}
+
+TEST_F(SealedSecrets, ALineThatIsNoKeyIsRefusedAndNotRepeated) {
+    seal("signing-keys", key + "\nk4.secret.nonsense\n");
+    const auto read = readSigningKey(files, which);
+    ASSERT_FALSE(read);
+    EXPECT_NE(read.error().message.find("entitle-server.signing-keys"), std::string::npos);
+    EXPECT_EQ(read.error().message.find("nonsense"), std::string::npos);
+}
+
+TEST_F(SealedSecrets, TheSecretOfLicenseKeysComesAfterTheEnvironmentAndBeforeTheFile) {
+    const std::string one(64, '1'), two(64, '2');
+    seal("license-secret", one + "\n");
+    const auto opened = [](const LicenseSecrets& secrets, const std::string& hex) {
+        const auto key = KeySecrets::parse(hex)->seal(KeyPayload{});
+        return !secrets.indexOf(key).empty() && secrets.all().open(key).has_value();
+    };
+    EXPECT_TRUE(opened(*LicenseSecrets::read(files, std::nullopt), one));
+    EXPECT_TRUE(opened(*LicenseSecrets::read(files, two), two));
+    seal("license-secret", "no hex\n");
+    const auto wrong = LicenseSecrets::read(files, std::nullopt);
+    ASSERT_FALSE(wrong);
+    EXPECT_NE(wrong.error().message.find("entitle-server.license-secret"), std::string::npos);
+}
+
+TEST_F(SealedSecrets, TheDatabaseIsTheSealedOne) {
+    seal("database-url", "postgresql://entitle@db.example.com/entitle\n");
+    const auto database = databaseOf(files);
+    ASSERT_TRUE(database) << database.error().message;
+    EXPECT_EQ(database->dialect(), Dialect::postgresql);
+    EXPECT_EQ(databaseOf(plain)->dialect(), Dialect::sqlite);
+}
+
 TEST_F(Signing, WarnsBeforeTheSigningKeyEnds) {
     const Instant end = desk_.authority().keySet().keys[0].expires;
     EXPECT_EQ(desk_.answer(license_, machine_.file("desk"), end - 31 * day)->keyEndsSoon, std::nullopt);
