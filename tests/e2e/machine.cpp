@@ -88,7 +88,9 @@ Process Machine::launch() {
     added["NOTIFY_SOCKET"] = directory_ + "/notify";
     added["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=" + busSocket();
     for (const auto& [name, value] : daemonEnvironment) added[name] = value;
-    return Process({ENTITLE_DAEMON, "--config", configFile()}, added, logFile());
+    auto command = daemonWrapper;
+    command.insert(command.end(), {ENTITLE_DAEMON, "--config", configFile()});
+    return Process(command, added, logFile());
 }
 
 void Machine::start() {

@@ -20,6 +20,7 @@ class Machine {
     const std::string& directory() const { return directory_; }
     void configure(const std::string& more) const;  // writes the configuration anew, with this at its end
     Environment daemonEnvironment;                  // added to the daemon's from the next start on
+    std::vector<std::string> daemonWrapper;         // a program that starts the daemon, with its arguments
     std::string stateDirectory() const { return directory_ + "/state"; }
     std::string querySocket() const { return directory_ + "/run/entitled.sock"; }
     std::string rootsFile() const { return directory_ + "/roots"; }

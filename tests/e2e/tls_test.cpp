@@ -1,4 +1,8 @@
 // Who the daemon believes to be its authority, and by which way it gets there.
+#include <filesystem>
+
+#include <unistd.h>
+
 #include "tests/e2e/online_fixture.h"
 #include "tests/server/test_certificates.h"
 
@@ -8,6 +12,7 @@ namespace {
 using entitle::testing::Pem;
 using entitle::testing::TestCa;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class Tls : public Online {
   protected:
@@ -139,6 +144,35 @@ TEST_F(Tls, AProxyThatIsNotThereIsAnOutage) {
     ASSERT_TRUE(noticed(before));
     EXPECT_EQ(standing(), "active");
     EXPECT_THAT(machine.ctl({"doctor"}).out, HasSubstr("proxy"));
+}
+
+// Whoever may put files where the daemon is started, or sets OpenSSL's variables, gets no code into it. The loader's
+// own variables are another matter: they are obeyed before the daemon's first line runs.
+TEST_F(Tls, NoLibraryComesFromTheWorkingDirectoryOrFromOpenSslsEnvironment) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root, to see what a process that is not dumpable has loaded";
+    const auto place = machine.directory() + "/place";
+    std::filesystem::create_directory(place);
+    for (const char* name : {"libcurl.so.4", "libssl.so.3", "libcrypto.so.3", "libnss_files.so.2", "libz.so.1",
+                             "provider.so", "engine.so"}) {
+        std::filesystem::copy_file("/proc/self/exe", place + "/" + name);  // a file that the loader would map
+    }
+    machine.write(place + "/openssl.cnf",
+                  "openssl_conf = all\n[all]\nproviders = providers\nengines = engines\n[providers]\nours = ours\n"
+                  "[ours]\nmodule = " +
+                      place + "/provider.so\nactivate = 1\n[engines]\nours = engine\n[engine]\ndynamic_path = " +
+                      place + "/engine.so\ninit = 1\n");
+    machine.daemonWrapper = {"/usr/bin/env", "-C", place};
+    for (const char* name : {"OPENSSL_MODULES", "OPENSSL_ENGINES"}) machine.daemonEnvironment[name] = place;
+    machine.daemonEnvironment["OPENSSL_CONF"] = place + "/openssl.cnf";
+    machine.daemonEnvironment["SSLKEYLOGFILE"] = place + "/keys";
+    serveWith(ca.issue("localhost"));
+    daemonWith(url(), believing());
+    trusted();
+    const auto maps = machine.read("/proc/" + std::to_string(machine.daemon().pid()) + "/maps");
+    EXPECT_THAT(maps, HasSubstr("/libcurl.so.4"));
+    EXPECT_THAT(maps, HasSubstr("/libssl.so.3"));
+    EXPECT_THAT(maps, Not(HasSubstr(place)));
+    EXPECT_FALSE(std::filesystem::exists(place + "/keys"));
 }
 
 }  // namespace
