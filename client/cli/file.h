@@ -14,7 +14,8 @@ std::string readInput(const std::string& path, std::size_t limit);
 // anything else that is not a regular file, is refused: it would be replaced in a place nobody thinks of.
 void writeFile(const std::string& path, const std::string& text);
 
-// Asks the person at the terminal. Without a terminal there is nobody to ask, and the command line is the decision.
+// Asks the person at the terminal. Without a terminal there is nobody to ask: throws Failure, for silence is no
+// consent.
 bool confirmed(const std::string& question);
 
 }  // namespace entitle::cli

@@ -75,7 +75,9 @@ void writeFile(const std::string& path, const std::string& text) {
 }
 
 bool confirmed(const std::string& question) {
-    if (isatty(STDIN_FILENO) != 1) return true;
+    if (isatty(STDIN_FILENO) != 1)
+        throw Failure(exitUsage, "not-confirmed", "Nobody can be asked here: standard input is no terminal.",
+                      "Say --yes if it is meant.");
     std::cerr << question << " [y/N] " << std::flush;
     std::string answer;
     std::getline(std::cin, answer);

@@ -48,7 +48,7 @@ TEST_F(Story, TheAuditChainHoldsThroughCrashesAndRefusals) {
     machine.killDaemon();
     machine.start();
     import(2);
-    EXPECT_EQ(machine.ctl({"deactivate"}).status, 0);
+    EXPECT_EQ(machine.ctl({"deactivate", "--yes"}).status, 0);
     EXPECT_EQ(machine.ctl({"check", "live_trading"}).status, 1);
     EXPECT_EQ(machine.stopDaemon(), 0);
     machine.start();
@@ -59,8 +59,16 @@ TEST_F(Story, TheAuditChainHoldsThroughCrashesAndRefusals) {
     EXPECT_THAT(entries.out, HasSubstr("imported"));
 }
 
+TEST_F(Story, ALicenseIsNotGivenUpByAScriptThatDoesNotSayYes) {
+    const auto silent = machine.ctl({"deactivate"});
+    EXPECT_EQ(silent.status, 2) << silent.both();
+    EXPECT_THAT(silent.err, HasSubstr("--yes"));
+    EXPECT_EQ(machine.ctl({"check", "live_trading"}).status, 0) << "nothing was changed";
+    EXPECT_EQ(machine.ctl({"deactivate", "--yes"}).status, 0);
+}
+
 TEST_F(Story, ADocumentOnceGivenUpCannotBeImportedAgain) {
-    ASSERT_EQ(machine.ctl({"deactivate"}).status, 0);
+    ASSERT_EQ(machine.ctl({"deactivate", "--yes"}).status, 0);
     const auto again = machine.ctl({"import", file()});
     EXPECT_EQ(again.status, 1) << again.both();
     EXPECT_EQ(machine.ctl({"check", "live_trading"}).status, 1);
