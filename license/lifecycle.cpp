@@ -4,43 +4,11 @@
 #include <limits>
 #include <utility>
 
+#include "license/acceptance.h"
 #include "license/attempts.h"
 
 namespace entitle {
 namespace {
-
-// The floor of a license, now the latest of all; made if there was none.
-SequenceFloor& floorOf(State& state, const LicenseId& license) {
-    auto& floors = state.minimumSequence;
-    const auto found =
-        std::find_if(floors.begin(), floors.end(), [&](const SequenceFloor& f) { return f.license == license; });
-    if (found != floors.end()) {
-        std::rotate(found, found + 1, floors.end());
-        return floors.back();
-    }
-    floors.push_back({license, 0, Instant{}});
-    if (floors.size() > maxSequenceFloors)
-        floors.erase(floors.begin(), floors.end() - static_cast<std::ptrdiff_t>(maxSequenceFloors));
-    return floors.back();
-}
-
-void raiseFloor(State& state, const LicenseId& license, std::uint64_t lowest) {
-    SequenceFloor& floor = floorOf(state, license);
-    floor.lowest = std::max(floor.lowest, lowest);
-}
-
-// Earlier documents than the authority's last no are no longer acceptable. Of licenses seen here only: a list speaks of
-// many more than this machine need remember.
-Instant issuedFrom(const State& state, const LicenseId& license) {
-    for (const SequenceFloor& floor : state.minimumSequence)
-        if (floor.license == license) return floor.issuedFrom;
-    return Instant::min();
-}
-
-void refuseBefore(State& state, const LicenseId& license, Instant decidedAt) {
-    for (SequenceFloor& floor : state.minimumSequence)
-        if (floor.license == license) floor.issuedFrom = std::max(floor.issuedFrom, decidedAt);
-}
 
 // Spans come out of verified documents and are never negative there; held at zero, all of it is total.
 Instant windDownEnd(Instant from, const License& license) {
@@ -50,27 +18,6 @@ Instant windDownEnd(Instant from, const License& license) {
 bool fewerBots(std::int64_t before, std::int64_t after) {
     if (after == unlimited) return false;
     return before == unlimited || after < before;
-}
-
-bool isCurrent(const State& state, const LicenseId& license) {
-    return state.current && state.current->id == license;
-}
-
-// What every new document must satisfy, however it came.
-Refusal refusalOf(const State& state, const License& license, Instant wall) {
-    // The document in force may be read again, but never exchanged for another of the same number.
-    if (license.sequence < minimumSequenceOf(state, license.id) ||
-        (isCurrent(state, license.id) && license.sequence <= state.current->sequence))
-        return Refusal::lowerSequence;
-    if (license.issuedAt < issuedFrom(state, license.id)) return Refusal::endedSince;
-    if (wall < license.notBefore) return Refusal::notYetValid;
-    return Refusal::none;
-}
-
-bool isOver(const License& license, Instant wall) {
-    State alone;
-    alone.current = license;
-    return wall >= overAt(alone);
 }
 
 // One overload per event: what the event itself does to the state. Time is settled afterwards, for all alike.
@@ -421,18 +368,6 @@ class Transition {
 };
 
 }  // namespace
-
-std::uint64_t minimumSequenceOf(const State& state, const LicenseId& license) {
-    for (const SequenceFloor& floor : state.minimumSequence)
-        if (floor.license == license) return floor.lowest;
-    return 0;
-}
-
-std::uint64_t highestSequence(const State& state) {
-    std::uint64_t highest = state.current ? state.current->sequence : 0;
-    for (const SequenceFloor& floor : state.minimumSequence) highest = std::max(highest, floor.lowest);
-    return highest;
-}
 
 Step step(const State& before, const Event& event, const Now& now) {
     Step result;
