@@ -1,18 +1,15 @@
 #include "client/core.h"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "client/convert.h"
+#include "client/core_io.h"
 #include "client/fallback.h"
 #include "client/process.h"
-#include "client/slot_table.h"
 #include "proto/endpoint.h"
-#include "proto/kj_on_asio.h"
 
 namespace entitle {
 inline namespace v0 {
@@ -23,8 +20,6 @@ using namespace std::chrono_literals;
 
 // Changes of the daemon come in bursts; our slots are looked after once for each.
 constexpr auto sweepDelay = 50ms;
-// While the daemon is silent, one caller in this many time limits is made to wait for it, to see whether it is back.
-constexpr int patience = 5;
 
 Link::Settings settingsFor(const Options& options) {
     Link::Settings out;
@@ -40,11 +35,6 @@ Link::Settings settingsFor(const Options& options) {
     return out;
 }
 
-Origin forkedOrigin() {
-    return {Source::demo, Unavailable::forked,
-            "This Client was made by the parent process; make a new one in the child."};
-}
-
 template <class T>
 T remembered(T value, const Origin& origin) {
     value.origin = {Source::remembered, origin.why, origin.detail};
@@ -53,56 +43,53 @@ T remembered(T value, const Origin& origin) {
 
 }  // namespace
 
-// All that lives on the client's thread.
-struct ClientCore::Io final : Link::Events {
-    Io(KjLoop& kjLoop, ClientCore& client)
-        : loop(kjLoop),
-          core(client),
-          link(loop, settingsFor(client.options_), client.reachability_, *this),
-          slots([this] { core.watches_.changed(); }),
-          sweep(loop.context()) {}
+Origin forkedOrigin() {
+    return {Source::demo, Unavailable::forked,
+            "This Client was made by the parent process; make a new one in the child."};
+}
 
-    void opened(int socket) override {
-        const auto name = nameOf(socket);
-        core.socketDevice_ = name.device;
-        core.socketInode_ = name.inode;
-        core.socket_ = name.fd;
-    }
-    void established(wire::Entitled::Client& daemon) override { link.background(slots.restore(daemon)); }
-    void told(const Status& status) override {
-        core.memory_.keep(status, Memory::readClocks());
-        core.watches_.changed();
-        sweepSoon();
-    }
-    void ended() override {
-        core.socket_ = -1;
-        slots.disconnected();
-    }
-    void settled() override {
-        core.watches_.open();
-        core.watches_.changed();
-    }
+ClientCore::Io::Io(KjLoop& kjLoop, ClientCore& client)
+    : loop(kjLoop),
+      core(client),
+      link(loop, settingsFor(client.options_), client.reachability_, *this),
+      slots([this] { core.watches_.changed(); }),
+      sweep(loop.context()) {}
 
-    void sweepSoon() {
-        if (sweeping || slots.empty()) return;
-        sweeping = true;
-        sweep.expires_after(sweepDelay);
-        sweep.async_wait([this](boost::system::error_code error) {
-            if (error) return;
-            loop.enter([this] {
-                sweeping = false;
-                if (auto* daemon = link.daemon()) link.background(slots.sweep(*daemon));
-            });
+void ClientCore::Io::opened(int socket) {
+    const auto name = nameOf(socket);
+    core.socketDevice_ = name.device;
+    core.socketInode_ = name.inode;
+    core.socket_ = name.fd;
+}
+
+void ClientCore::Io::told(const Status& status) {
+    core.memory_.keep(status, Memory::readClocks());
+    core.watches_.changed();
+    sweepSoon();
+}
+
+void ClientCore::Io::ended() {
+    core.socket_ = -1;
+    slots.disconnected();
+}
+
+void ClientCore::Io::settled() {
+    core.watches_.open();
+    core.watches_.changed();
+}
+
+void ClientCore::Io::sweepSoon() {
+    if (sweeping || slots.empty()) return;
+    sweeping = true;
+    sweep.expires_after(sweepDelay);
+    sweep.async_wait([this](boost::system::error_code error) {
+        if (error) return;
+        loop.enter([this] {
+            sweeping = false;
+            if (auto* daemon = link.daemon()) link.background(slots.sweep(*daemon));
         });
-    }
-
-    KjLoop& loop;
-    ClientCore& core;
-    Link link;
-    SlotTable slots;
-    boost::asio::steady_timer sweep;
-    bool sweeping = false;
-};
+    });
+}
 
 std::shared_ptr<ClientCore> ClientCore::start(Options options) {
     auto core = std::make_shared<ClientCore>(std::move(options));
@@ -150,55 +137,6 @@ bool ClientCore::forked() const {
 
 void ClientCore::abandon() const {
     closeIfStill({socket_.load(), socketDevice_.load(), socketInode_.load()});
-}
-
-template <class F>
-void ClientCore::post(F function) {
-    boost::asio::post(context_, [this, function = std::move(function)]() mutable {
-        if (io_ != nullptr) io_->loop.enter([&] { function(*io_); });
-    });
-}
-
-template <class T, class Known, class Call>
-std::optional<T> ClientCore::ask(Origin& origin, Known known, Call call) {
-    const auto deadline = Reachability::Clock::now() + options_.timeout;
-    auto reach = reachability_.waitUntilTried(deadline);
-    for (;;) {
-        // It has been here before: most likely it is being restarted.
-        if (reach.phase == Reach::Phase::away && reach.connection != 0 && !known())
-            reach = reachability_.waitUntilReady(deadline, 0);
-        if (reach.phase == Reach::Phase::away) {
-            origin = {Source::demo, reach.why, reach.detail};
-            return {};
-        }
-        if (reach.phase == Reach::Phase::starting || reach.unresponsive) break;
-
-        auto reply = std::make_shared<Reply<T>>();
-        post([call, sender = std::make_shared<ReplySender<T>>(reply)](Io& io) {
-            io.link.ask([&io, call, sender](wire::Entitled::Client& daemon) {
-                return kj::evalNow([&] { return call(io, daemon, sender); }).catch_([sender](kj::Exception&& failure) {
-                    if (failure.getType() != kj::Exception::Type::DISCONNECTED) sender->refuse();
-                });
-            });
-        });
-        const auto outcome =
-            reply->wait(deadline, [&] { reachability_.markUnresponsive(deadline + patience * options_.timeout); });
-        if (outcome == ReplyOutcome::answered) return reply->take();
-        if (outcome == ReplyOutcome::timedOut) break;
-        if (outcome == ReplyOutcome::refused) {
-            origin = {Source::demo, Unavailable::protocol, "The daemon could not answer this question; is it older?"};
-            return {};
-        }
-        // The connection broke under the question.
-        if (known()) {
-            origin = {Source::demo, Unavailable::disconnected, "The daemon closed the connection; reconnecting."};
-            return {};
-        }
-        reach = reachability_.waitUntilReady(deadline, reach.connection);
-        if (reach.phase == Reach::Phase::ready && Reachability::Clock::now() >= deadline) break;
-    }
-    origin = {Source::demo, Unavailable::unresponsive, "The daemon does not answer in time."};
-    return {};
 }
 
 Answer ClientCore::check(std::string_view feature) {
@@ -304,112 +242,6 @@ Fingerprint ClientCore::fingerprint() {
         return std::move(*fingerprint);
     out.origin = origin;
     return out;
-}
-
-std::shared_ptr<SlotRecord> ClientCore::newRecord(std::string_view quota, std::uint32_t count, std::string_view label) {
-    return std::make_shared<SlotRecord>(weak_from_this(), process_, std::string(quota), count, std::string(label));
-}
-
-Acquired ClientCore::acquire(std::string_view quota, std::uint32_t count, std::string_view label) {
-    Acquired out;
-    if (forked()) {
-        out.answer.origin = forkedOrigin();
-        out.answer.message = out.answer.origin.detail;
-        return out;
-    }
-    Origin origin;
-    const auto record = newRecord(quota, count, label);
-    const auto answer = ask<Answer>(
-        origin, [] { return false; },
-        [record](Io& io, wire::Entitled::Client& daemon, const auto& sender) {
-            auto request = daemon.acquireRequest();
-            request.setQuota(record->quota);
-            request.setCount(record->count);
-            request.setLabel(record->label);
-            return request.send().then([&io, record, sender](capnp::Response<wire::Entitled::AcquireResults> response) {
-                const auto outcome = response.getOutcome();
-                Answer answer;
-                if (outcome.isHeld()) {
-                    io.slots.add(record, outcome.getHeld());
-                    answer.allowed = true;
-                    answer.reason = Answer::Reason::granted;
-                    answer.origin.source = Source::daemon;
-                } else if (outcome.isDenied()) {
-                    answer = fromWire(outcome.getDenied());
-                    answer.allowed = false;
-                } else {
-                    return sender->refuse();
-                }
-                sender->send(std::move(answer));
-            });
-        });
-    if (answer) {
-        out.answer = *answer;
-        if (answer->allowed) {
-            remember(record);
-            out.slots = Slots(record);
-        }
-        return out;
-    }
-    // The answer may still come: then the slots go back at once.
-    drop(record);
-    return acquireProvisionally(newRecord(quota, count, label), origin);
-}
-
-Acquired ClientCore::acquireProvisionally(const std::shared_ptr<SlotRecord>& record, Origin origin) {
-    Acquired out;
-    {
-        const std::lock_guard lock(handlesMutex_);
-        out.answer = fallback::acquire(record->quota, record->count, record->label, provisionalUnits(), origin);
-        if (!out.answer.allowed) return out;
-        record->become(Slots::State::provisional, origin.detail);
-        handles_.push_back(record);
-    }
-    out.slots = Slots(record);
-    post([record](Io& io) {
-        io.slots.addProvisional(record);
-        // It may have come back meanwhile.
-        if (auto* daemon = io.link.daemon()) io.link.background(io.slots.restoreOne(*daemon, record));
-    });
-    return out;
-}
-
-bool ClientCore::release(const std::shared_ptr<SlotRecord>& record) {
-    const auto before = record->release();
-    if (before == Slots::State::released || before == Slots::State::lost) return true;
-    auto reply = std::make_shared<Reply<bool>>();
-    post([record, sender = std::make_shared<ReplySender<bool>>(reply)](Io& io) {
-        const bool connected = io.link.daemon() != nullptr;
-        auto removed = io.slots.remove(record);
-        if (!connected) return;  // nobody to say so
-        io.link.background(removed.then([sender] { sender->send(true); }));
-    });
-    const auto outcome = reply->wait(Reachability::Clock::now() + options_.timeout, [] {});
-    return outcome == ReplyOutcome::answered || before == Slots::State::provisional;
-}
-
-void ClientCore::drop(const std::shared_ptr<SlotRecord>& record) {
-    const auto before = record->release();
-    if (before == Slots::State::released || before == Slots::State::lost) return;
-    post([record](Io& io) { io.link.background(io.slots.remove(record)); });
-}
-
-void ClientCore::remember(const std::shared_ptr<SlotRecord>& record) {
-    const std::lock_guard lock(handlesMutex_);
-    if (handles_.size() >= tidyAt_) {
-        std::erase_if(handles_, [](const auto& handle) { return handle.expired(); });
-        tidyAt_ = std::max<std::size_t>(64, handles_.size() * 2);
-    }
-    handles_.push_back(record);
-}
-
-std::uint32_t ClientCore::provisionalUnits() const {
-    std::uint32_t units = 0;
-    for (const auto& handle : handles_) {
-        const auto record = handle.lock();
-        if (record && record->state() == Slots::State::provisional) units += record->count;
-    }
-    return units;
 }
 
 Watch ClientCore::onChange(std::function<void(const Change&)> callback) {
