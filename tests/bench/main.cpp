@@ -11,6 +11,7 @@
 #include "tests/bench/daemon_rows.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/report.h"
+#include "tests/bench/sd_bus.h"
 #include "tests/bench/wires.h"
 
 namespace entitle::bench {
@@ -42,12 +43,13 @@ void measureTransport(const Scale& scale, Report& report) {
     const auto many = [&](wire::Entitled::Client& client, kj::WaitScope& scope) {
         return askPipelined(client, scope, scale.pipelined, 64);
     };
-    std::vector<double> raw, ours, rpc, stock, oursRate, stockRate, gain;
+    std::vector<double> raw, ours, rpc, stock, bus, oursRate, stockRate, gain;
     for (std::size_t i = 0; i < scale.rounds; ++i) {
         raw.push_back(rawPingPong(scale.calls));
         ours.push_back(over(checkServerOnOurs, talkOurs, once) / raw.back());
         rpc.push_back(over(rpcServerOnOurs, talkOurs, once) / raw.back());
         stock.push_back(over(checkServerOnKj, talkOverKj, once) / raw.back());
+        if (const auto nanos = sdBusCheck(scale.calls)) bus.push_back(*nanos / raw.back());
         oursRate.push_back(over(checkServerOnOurs, talkOurs, many));
         stockRate.push_back(over(checkServerOnKj, talkOverKj, many));
         gain.push_back(oursRate.back() / stockRate.back());
@@ -60,6 +62,7 @@ void measureTransport(const Scale& scale, Report& report) {
                 false});
     plain("rpc_check", "check over our transport, through the RPC system, p50", median(rpc), "x raw");
     plain("kj_check", "check over Cap'n Proto's own transport, p50", median(stock), "x raw");
+    if (!bus.empty()) plain("sd_bus_check", "check over sd-bus, between two peers, p50", median(bus), "x raw");
     plain("wire_rate", "our transport, 64 in flight", median(oursRate), "calls/s");
     plain("kj_rate", "Cap'n Proto's own, 64 in flight", median(stockRate), "calls/s");
     report.add({"pipelined", "ours to Cap'n Proto's own, 64 in flight", median(gain), "x", Row::Bound::atLeast, 2.2, "",
