@@ -149,11 +149,12 @@ class Transition {
             putOff(*attempt, {event.rid, std::nullopt, std::numeric_limits<std::uint32_t>::max() / 2}, wall_);
             return refusal;
         }
+        // An activation begins a new chain of tokens: a renewal that waits with one of the chain before would be a
+        // copy's.
+        const bool newChain = attempt->operation == Operation::activate;
         withdraw(state_, event.rid);
-        if (!isCurrent(state_, license.id)) {
-            returnSeat(event.rid);
-            leaveOnline();
-        }
+        if (!isCurrent(state_, license.id)) returnSeat(event.rid);
+        if (!isCurrent(state_, license.id) || newChain) leaveOnline();
         if (state_.current != license) install(license, event.match);
         state_.token = event.token;
         state_.conflictAt.reset();

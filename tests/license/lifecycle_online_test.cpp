@@ -107,6 +107,20 @@ TEST(Activation, UnderWayNeverHidesAValidLicense) {
     EXPECT_EQ(done.state.current, sampleLicense());
 }
 
+// A machine whose device key was lost renewed in vain, was activated, and then asked again with the token of before:
+// the authority saw two copies of it.
+TEST(Activation, EndsTheRenewalThatWaitsWithATokenOfBefore) {
+    const Instant t = noon + hours{27};
+    State state = step(renewing(), LicenseDenied{"r2", {}, SignedEnd::none, t, hours{2}}, at(t)).state;
+    ASSERT_NE(findAttempt(state, "r2"), nullptr);
+    state = step(state, ActivateRequested{"r3", key}, at(t)).state;
+    state = granted(state, "r3", later(6, t), t, "t3").state;
+    EXPECT_THAT(state.attempts, IsEmpty());
+    const Step asked = step(state, RefreshRequested{"r4"}, at(t));
+    ASSERT_THAT(calls(asked), ElementsAre("r4"));
+    EXPECT_EQ(findAttempt(asked.state, "r4")->token, "t3");
+}
+
 TEST(Activation, OfAnotherLicenseGivesTheOldSeatBack) {
     License other = sampleLicense();
     other.id = {"lic_other"};

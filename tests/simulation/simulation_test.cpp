@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -66,30 +68,35 @@ TEST(Simulation, OneSeedIsOneHistory) {
     EXPECT_EQ(digests[0], digests[1]);
 }
 
-// A rule that cannot fail proves nothing: each is shown a defect that it must notice.
-std::string reportOf(Defect defect) {
-    World world({7, 20, false, defect});
-    world.run();
-    return world.stage().report();
+// A rule that cannot fail proves nothing: each is shown a defect that it must notice. Not every history meets it, so
+// the first few are looked at.
+::testing::AssertionResult noticed(Defect defect, const std::vector<std::string>& words) {
+    constexpr std::uint64_t first = 7, histories = 8;
+    std::string report;
+    for (auto seed = first; seed < first + histories; ++seed) {
+        World world({seed, 20, false, defect});
+        world.run();
+        report = world.stage().report();
+        for (const auto& word : words)
+            if (report.find(word) != std::string::npos) return ::testing::AssertionSuccess();
+    }
+    return ::testing::AssertionFailure() << "in " << histories << " histories nobody noticed; the last was\n" << report;
 }
 
 TEST(SimulationsRules, NoticeAnAuthorityThatLosesCountOfSeats) {
-    EXPECT_NE(reportOf(Defect::seatsUncounted).find("seats taken"), std::string::npos);
+    EXPECT_TRUE(noticed(Defect::seatsUncounted, {"seats taken"}));
 }
 
 TEST(SimulationsRules, NoticeAnAuthorityThatForgetsARevocation) {
-    EXPECT_NE(reportOf(Defect::revocationsUndone).find("was revoked, and is not any more"), std::string::npos);
+    EXPECT_TRUE(noticed(Defect::revocationsUndone, {"was revoked, and is not any more"}));
 }
 
 TEST(SimulationsRules, NoticeAClockThatNobodyToldThemOf) {
-    const auto report = reportOf(Defect::clockHidden);
-    EXPECT_TRUE(report.find("before its deadline") != std::string::npos ||
-                report.find("past the promise") != std::string::npos)
-        << report;
+    EXPECT_TRUE(noticed(Defect::clockHidden, {"before its deadline", "past the promise"}));
 }
 
 TEST(SimulationsRules, NoticeALicenseThatIsGoneAfterARestart) {
-    EXPECT_NE(reportOf(Defect::edited).find("another license after a restart"), std::string::npos);
+    EXPECT_TRUE(noticed(Defect::edited, {"another license after a restart"}));
 }
 
 }  // namespace
