@@ -13,8 +13,8 @@
 #   clang    build with clang, warnings are errors
 #   packages the Debian packages of both suites: lintian, installed, upgraded, purged; built again, the same bytes
 #   booted   the packages in booted systems of Debian 12 and 13 (root, systemd-nspawn)
-#   faults   the campaigns that the other stages take samples of, whole: a fault at every byte, a kill at every step, ten
-#            thousand daemons at once, years of simulated machines; on SQLite and on PostgreSQL
+#   faults   the campaigns that the other stages take samples of, at length: faults all along each message, a kill at every step,
+#            ten thousand daemons at once, years of simulated machines; on SQLite and on PostgreSQL
 #   arm64    unit tests cross-built for 64-bit ARM, under qemu (by name only: it takes long)
 #   tidy     clang-tidy over every source (by name only: it takes long)
 #
@@ -25,7 +25,8 @@
 # ENTITLE_CACHE (~/.cache/entitled): compiler cache, fuzzing corpora and how long each stage took, outside the tree, safe
 # to delete.
 # What the campaigns of `faults` go by, for one of them by hand (each test says more):
-#   ENTITLE_FAULT_OFFSETS=all     online_test: the network cut at every byte, the daemon killed at every step
+#   ENTITLE_FAULT_OFFSETS=N|all   online_test: the network cut at so many bytes of each message, or at every one (an hour
+#                                 and more a database); the daemon killed at every step. The stage: 40
 #   ENTITLE_TEST_DATABASE=postgresql  online_test: the authority on PostgreSQL
 #   ENTITLE_TEST_EVERY_STEP=1     serve_process_test: the server killed at every step
 #   ENTITLE_TEST_RESTARTS=N       serve_process_test: PostgreSQL restarted so often under load
@@ -321,14 +322,14 @@ stage_faults() {
   build faults dev online_test serve_process_test serve_return_test simulation_test store_contract_test || return 1
   local database
   for database in sqlite postgresql; do
-    campaign "network-$database" e2e/online_test 'Faults.*:Killed.*' ENTITLE_FAULT_OFFSETS=all ENTITLE_TEST_DATABASE=$database
+    campaign "network-$database" e2e/online_test 'Faults.*:Killed.*' ENTITLE_FAULT_OFFSETS="${ENTITLE_FAULT_OFFSETS:-40}" ENTITLE_TEST_DATABASE=$database
   done
   campaign server-killed server/serve_process_test '*KilledAtAnyStep*' ENTITLE_TEST_EVERY_STEP=1
   campaign database-restarted server/serve_process_test '*RestartedUnderLoad*' ENTITLE_TEST_RESTARTS=10
   campaign database-lost server/store_contract_test 'Failover.*:*FaultTest*:*PostgresqlTest*'
   campaign all-at-once server/serve_return_test '*' ENTITLE_TEST_DAEMONS=10000
-  campaign years simulation/simulation_test 'Simulation.NoHistoryBreaksAPromise' ENTITLE_SIMULATION_RUNS=60
-  campaign a-year simulation/simulation_test 'Simulation.NoHistoryBreaksAPromise' ENTITLE_SIMULATION_RUNS=2 ENTITLE_SIMULATION_DAYS=400
+  campaign years simulation/simulation_test 'Simulation.NoHistoryBreaksAPromise' ENTITLE_SIMULATION_RUNS=20
+  campaign a-year simulation/simulation_test 'Simulation.NoHistoryBreaksAPromise' ENTITLE_SIMULATION_RUNS=1 ENTITLE_SIMULATION_DAYS=400
 }
 
 stage_tidy() {

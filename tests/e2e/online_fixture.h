@@ -113,10 +113,12 @@ class Online : public testing::Test {
         return found;
     }
     std::string authority() const { return parseRoots(machine.read(machine.rootsFile()))->authority; }
-    // Every offset of `size` bytes with ENTITLE_FAULT_OFFSETS=all, else some: both ends, and a stride between.
+    // Every offset of `size` bytes with ENTITLE_FAULT_OFFSETS=all, so many with a number, else some: both ends, and a
+    // stride between.
     static std::vector<std::size_t> offsets(std::size_t size, std::size_t some = 8) {
         const char* wish = std::getenv("ENTITLE_FAULT_OFFSETS");
         const bool all = wish && std::string(wish) == "all";
+        if (wish && !all) some = std::max<std::size_t>(1, std::strtoul(wish, nullptr, 10));
         const auto stride = all ? 1 : std::max<std::size_t>(1, size / some);
         std::vector<std::size_t> out;
         for (std::size_t at = 0; at < size; at += stride) out.push_back(at);
