@@ -165,8 +165,8 @@ std::string deviceTable(const boost::json::array& devices) {
     for (const auto& each : devices) {
         if (!each.is_object()) continue;
         const auto& row = each.get_object();
-        columns.add({word(row, "number"), word(row, "device"), word(row, "kind"), word(row, "key_level"), word(row, "name"),
-                     word(row, "taken_at"), word(row, "last_seen_at"), word(row, "released_at"),
+        columns.add({word(row, "number"), word(row, "device"), word(row, "kind"), word(row, "key_level"),
+                     word(row, "name"), word(row, "taken_at"), word(row, "last_seen_at"), word(row, "released_at"),
                      word(row, "bots_in_use")});
     }
     return columns.empty() ? "No device has held it.\n" : columns.text();

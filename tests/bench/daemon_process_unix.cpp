@@ -92,10 +92,7 @@ void DaemonProcess::writeConfiguration() const {
 }
 
 std::vector<std::string> DaemonProcess::environment() const {
-    return {"PATH=/usr/bin:/bin",
-            "LC_ALL=C",
-            "ENTITLED_ALLOW_DEVELOPMENT=1",
-            "ENTITLED_SOCKET=" + socket(),
+    return {"PATH=/usr/bin:/bin", "LC_ALL=C", "ENTITLED_ALLOW_DEVELOPMENT=1", "ENTITLED_SOCKET=" + socket(),
             "ENTITLED_ADMIN_SOCKET=" + (directory_ / "run-admin/admin.sock").string(),
             "ENTITLE_SERVER_DIR=" + (directory_ / "authority").string(),
             // Without the machine's bus, which the figures would hang on.

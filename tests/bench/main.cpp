@@ -83,8 +83,9 @@ int main(int argc, char** argv) {
 
     Scale scale = quick ? Scale::quick() : Scale{};
     Report report;
-    // The daemon takes two for each connection: the socket and its process.
-    scale.idle = std::min(scale.idle, (raiseDescriptorLimit(2 * scale.idle + 400) - 300) / 2);
+    // The daemon takes two for each connection, the socket and its process, and gives one user three quarters of them.
+    const auto descriptors = raiseDescriptorLimit(3 * scale.idle);
+    scale.idle = std::min(scale.idle, (descriptors / 2 - 64) * 3 / 4 - 16);
     report.say("core", std::to_string(pinToOneCore()));
     report.say("scale", quick ? "quick: figures mean little" : "full");
     measureTransport(scale, report);
