@@ -3,77 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <numeric>
 #include <stdexcept>
 #include <utility>
 
 #include <boost/throw_exception.hpp>
 
-// Only here, and without exceptions: the parser's own types never leave this file.
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-// toml++ 3.3 asserts, and in releases tells the compiler, what a damaged file breaks: that a section's name begins with
-// a letter. Neither: the check behind it then refuses the file. Found by config_fuzz.
-#define TOML_ASSERT(expression) static_assert(true)
-#pragma push_macro("NDEBUG")
-#undef NDEBUG
-#include <toml++/toml.h>
-#pragma pop_macro("NDEBUG")
-
 #include "daemon/authority.h"
+#include "daemon/config_section.h"
 
 namespace entitle {
 
 namespace {
 
 constexpr std::size_t maxErrors = 50;
-constexpr std::size_t maxPathBytes = 4'000;
 constexpr std::size_t maxSocketPathBytes = 107;  // sun_path of sockaddr_un, less its terminator
 constexpr std::uint32_t kibi = 1024;
-
-// How many letters must be changed, added or dropped.
-std::size_t editDistance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        auto diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const auto above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            diagonal = above;
-        }
-    }
-    return row.back();
-}
-
-std::string_view nearest(std::string_view word, const std::vector<std::string>& known) {
-    std::string_view best;
-    std::size_t least = 3;  // farther than two letters is a guess, not a slip
-    for (const auto& candidate : known) {
-        const auto distance = editDistance(word.substr(0, 64), candidate);
-        if (distance < least && distance < candidate.size()) {
-            least = distance;
-            best = candidate;
-        }
-    }
-    return best;
-}
-
-std::uint32_t lineOf(const toml::node& node) {
-    return node.source().begin.line;
-}
-
-bool isPlainPath(std::string_view path) {
-    return !path.empty() && path.front() == '/' && path.size() <= maxPathBytes &&
-           std::ranges::none_of(path, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-bool isGroupName(std::string_view name) {
-    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-    return name.empty() || (name.size() <= 32 && letter(name[0]) && std::ranges::all_of(name, [&](char c) {
-                                return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '$';
-                            }));
-}
 
 std::string querySocketIn(const std::string& runtimeDirectory) {
     return runtimeDirectory + "/entitled.sock";
@@ -121,113 +65,6 @@ std::vector<std::string> contradictions(const Config& config) {
     return found;
 }
 
-// One table of the file. Every key that may stand in it is asked for, present or not; what was not asked for is
-// unknown.
-class Section {
-  public:
-    Section(const toml::table* table, std::string name, std::string_view file, std::vector<ConfigError>& errors)
-        : table_(table), name_(std::move(name)), file_(file), errors_(errors) {}
-
-    template <class T>
-    void number(std::string_view key, T& into, std::int64_t least, std::int64_t most, std::int64_t unit = 1) {
-        const auto* node = find(key);
-        if (!node) return;
-        const auto value = node->value_exact<std::int64_t>();
-        if (!value) return complain(*node, key, "must be a whole number");
-        if (*value < least || *value > most) {
-            return complain(
-                *node, key,
-                "must be " + std::to_string(least) + " to " + std::to_string(most) + ", not " + std::to_string(*value));
-        }
-        into = static_cast<T>(*value * unit);
-    }
-    void flag(std::string_view key, bool& into) {
-        const auto* node = find(key);
-        if (!node) return;
-        if (const auto value = node->value_exact<bool>()) {
-            into = *value;
-        } else {
-            complain(*node, key, "must be true or false");
-        }
-    }
-    // `accept` takes the text, or gives what is wrong with it.
-    template <class Accept>
-    void text(std::string_view key, Accept accept) {
-        const auto* node = find(key);
-        if (!node) return;
-        const auto value = node->value_exact<std::string>();
-        const std::string wrong = value ? accept(*value) : "must be a text in quotes";
-        if (!wrong.empty()) complain(*node, key, wrong);
-    }
-    void path(std::string_view key, std::string& into) {
-        text(key, [&](const std::string& value) -> std::string {
-            if (!isPlainPath(value)) return "must be an absolute path, not \"" + printable(value) + "\"";
-            into = value;
-            while (into.size() > 1 && into.back() == '/') into.pop_back();
-            return {};
-        });
-    }
-    void socket(Config::Socket& into, std::uint32_t allowedMode, std::string_view whyNotMore) {
-        path("path", into.path);
-        std::uint32_t mode = into.mode;
-        number("mode", mode, 0, 0777);
-        if ((mode & ~allowedMode) != 0) {
-            complain(*table_->get("mode"), "mode", std::string(whyNotMore));
-        } else {
-            into.mode = mode;
-        }
-        text("group", [&](const std::string& value) -> std::string {
-            if (!isGroupName(value)) return "is no name of a group: \"" + printable(value) + "\"";
-            into.group = value;
-            return {};
-        });
-    }
-    const toml::table* table(std::string_view key) {
-        const auto* node = find(key);
-        if (!node) return nullptr;
-        if (!node->is_table())
-            complain(*node, key, "is a section: write [" + std::string(key) + "] on a line of its own");
-        return node->as_table();
-    }
-
-    const std::string& name() const { return name_; }
-    const std::vector<std::string>& known() const { return known_; }
-
-    void complainOfUnknown(const std::vector<Section>& all) const {
-        if (!table_) return;
-        for (const auto& [key, node] : *table_) {
-            const std::string_view word = key.str();
-            if (std::ranges::find(known_, word) != known_.end()) continue;
-            std::string message = "unknown key \"" + printable(word, 64) + "\"";
-            if (!name_.empty()) message += " in [" + name_ + "]";
-            const auto home = std::ranges::find_if(
-                all, [&](const Section& s) { return std::ranges::find(s.known_, word) != s.known_.end(); });
-            if (const auto slip = nearest(word, known_); !slip.empty()) {
-                message += "; did you mean \"" + std::string(slip) + "\"?";
-            } else if (home != all.end()) {
-                message +=
-                    home->name_.empty() ? "; it belongs above all sections" : "; it belongs in [" + home->name_ + "]";
-            }
-            errors_.push_back({file_, key.source().begin.line, std::move(message)});
-        }
-    }
-
-  private:
-    const toml::node* find(std::string_view key) {
-        known_.emplace_back(key);
-        return table_ ? table_->get(key) : nullptr;
-    }
-    void complain(const toml::node& node, std::string_view key, const std::string& what) {
-        errors_.push_back({file_, lineOf(node), (name_.empty() ? "" : name_ + ".") + std::string(key) + " " + what});
-    }
-
-    const toml::table* table_;
-    std::string name_;
-    std::string file_;
-    std::vector<ConfigError>& errors_;
-    std::vector<std::string> known_;
-};
-
 // What libcurl is given as a proxy: a scheme it knows, then no blank and nothing that is not printable.
 bool isProxy(std::string_view text) {
     if (text == "none" || text.empty()) return true;
@@ -237,7 +74,7 @@ bool isProxy(std::string_view text) {
            std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-void readAuthority(Section& section, Config::Online& authority) {
+void readAuthority(ConfigSection& section, Config::Online& authority) {
     section.text("url", [&](const std::string& value) -> std::string {
         if (!value.empty()) {
             if (const auto wrong = checkAuthorityUrl(value)) return *wrong;
@@ -254,7 +91,7 @@ void readAuthority(Section& section, Config::Online& authority) {
     });
 }
 
-void readLimits(Section& section, Config::Limits& limits) {
+void readLimits(ConfigSection& section, Config::Limits& limits) {
     section.number("connections", limits.connections, 1, 1'000'000);
     section.number("connections_per_user", limits.connectionsPerUser, 1, 1'000'000);
     auto firstMessage = limits.firstMessage.count();
@@ -269,7 +106,7 @@ void readLimits(Section& section, Config::Limits& limits) {
     section.number("activations_per_minute", limits.activationsPerMinute, 1, 1'000);
 }
 
-void readSlots(Section& section, Config& config) {
+void readSlots(ConfigSection& section, Config& config) {
     auto window = config.slots.reclaimWindow.count();
     section.number("reclaim_window_s", window, 0, 3'600);
     config.slots.reclaimWindow = std::chrono::seconds(window);
@@ -278,7 +115,7 @@ void readSlots(Section& section, Config& config) {
     section.number("max_bots", config.lower.maxBots, 0, std::numeric_limits<std::int32_t>::max());
 }
 
-void readKey(Section& section, Config& config) {
+void readKey(ConfigSection& section, Config& config) {
     section.text("protection", [&](const std::string& word) -> std::string {
         config.keyProtection = parseKeyLevel(word);
         if (config.keyProtection || word == "auto") return {};
@@ -291,7 +128,7 @@ bool isTcti(std::string_view text) {
     return text.size() <= 256 && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-void readDevelopment(Section& section, Config& config, Build build) {
+void readDevelopment(ConfigSection& section, Config& config, Build build) {
     Config wanted;
     section.path("roots", wanted.rootsFile);
     section.path("hardware_root", wanted.hardwareRoot);
@@ -311,10 +148,6 @@ void readDevelopment(Section& section, Config& config, Build build) {
     if (wanted.hardwareRoot != "/") config.ignored.push_back("development.hardware_root" + std::string(why));
     if (!wanted.tcti.empty()) config.ignored.push_back("development.tcti" + std::string(why));
 }
-
-}  // namespace
-
-namespace {
 
 // The first line, from 1, that is no comment and holds anything but printable ASCII; 0 if there is none. toml++ 3.3 has
 // undefined behaviour for letters where a blank may stand; found by config_fuzz.
@@ -364,10 +197,10 @@ ConfigResult<Config> parseConfig(std::string_view text, std::string_view file, B
 
     Config config;
     std::vector<ConfigError> errors;
-    std::vector<Section> sections;
+    std::vector<ConfigSection> sections;
     sections.reserve(12);  // references into it are held below
     auto& top = sections.emplace_back(&parsed.table(), "", name, errors);
-    const auto section = [&](const char* key) -> Section& {
+    const auto section = [&](const char* key) -> ConfigSection& {
         return sections.emplace_back(top.table(key), key, name, errors);
     };
 
