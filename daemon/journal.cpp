@@ -10,20 +10,6 @@ std::optional<Journal>& chosenJournal() {
     return journal;
 }
 
-spdlog::level::level_enum spdlogLevel(LogLevel level) {
-    switch (level) {
-        case LogLevel::debug:
-            return spdlog::level::debug;
-        case LogLevel::info:
-            return spdlog::level::info;
-        case LogLevel::warning:
-            return spdlog::level::warn;
-        case LogLevel::error:
-            return spdlog::level::err;
-    }
-    return spdlog::level::info;
-}
-
 // syslog(3)
 std::string priorityOf(LogLevel level) {
     switch (level) {

@@ -38,20 +38,6 @@ class JournalLevel final : public spdlog::custom_flag_formatter {
     std::unique_ptr<spdlog::custom_flag_formatter> clone() const override { return std::make_unique<JournalLevel>(); }
 };
 
-spdlog::level::level_enum spdlogLevel(LogLevel level) {
-    switch (level) {
-        case LogLevel::debug:
-            return spdlog::level::debug;
-        case LogLevel::info:
-            return spdlog::level::info;
-        case LogLevel::warning:
-            return spdlog::level::warn;
-        case LogLevel::error:
-            return spdlog::level::err;
-    }
-    return spdlog::level::info;
-}
-
 std::shared_ptr<spdlog::logger> makeLogger() {
     auto made = std::make_shared<spdlog::logger>("entitled", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_level(spdlog::level::warn);
@@ -80,6 +66,20 @@ std::size_t sequenceLength(std::string_view text) {
 }
 
 }  // namespace
+
+spdlog::level::level_enum spdlogLevel(LogLevel level) {
+    switch (level) {
+        case LogLevel::debug:
+            return spdlog::level::debug;
+        case LogLevel::info:
+            return spdlog::level::info;
+        case LogLevel::warning:
+            return spdlog::level::warn;
+        case LogLevel::error:
+            return spdlog::level::err;
+    }
+    return spdlog::level::info;
+}
 
 std::string_view toString(LogLevel level) {
     switch (level) {

@@ -13,6 +13,7 @@ namespace entitle {
 enum class LogLevel { debug, info, warning, error };
 std::string_view toString(LogLevel);  // "debug", "info", "warning", "error"
 std::optional<LogLevel> parseLogLevel(std::string_view);
+spdlog::level::level_enum spdlogLevel(LogLevel);
 
 // `journal`: lines begin with "<6>" and carry no time of their own (see sd-daemon(3)).
 void startLog(LogLevel, bool journal);
