@@ -4,7 +4,9 @@ find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /
 
 check "the packages install on a running system" install_packages
 check "the daemon runs, without a word from the administrator" eventually systemctl is-active entitled.service
-check "both sockets and the daemon come back at the next boot" systemctl is-enabled entitled.socket entitled-admin.socket entitled.service
+for unit in entitled.socket entitled-admin.socket entitled.service; do # is-enabled is content with one of several
+  check "$unit comes back at the next boot" systemctl is-enabled "$unit"
+done
 check "this systemd has no word to say about any line of the units" bash -c \
   '! systemd-analyze verify --man=no entitled.service entitled.socket entitled-admin.socket entitled-metrics.timer entitle-server.service 2>&1 | grep entitle'
 check "nothing of the packages has failed" bash -c '! systemctl --failed --no-legend | grep entitle'
@@ -36,13 +38,14 @@ check "and its service writes what node_exporter reads" bash -c \
   'systemctl start entitled-metrics.service && grep -q "^# TYPE entitled" /var/lib/prometheus/node-exporter/entitled.prom'
 check "which everybody may read" bash -c '[ "$(stat -c %a /var/lib/prometheus/node-exporter/entitled.prom)" = 644 ]'
 systemctl disable --now entitled-metrics.timer
-rm -r /var/lib/prometheus
 
 for unit in entitled.service entitle-server.service; do
   figure "exposure of $unit" "$(systemd-analyze security "$unit" | sed -n 's/.*: \([0-9.]*\) .*/\1/p')"
 done
 
 check "the packages are purged" dpkg --purge entitled entitlectl entitle-server libentitle-dev libentitle0
+check "node_exporter is told nothing of a daemon that is gone" test ! -e /var/lib/prometheus/node-exporter/entitled.prom
+rm -r /var/lib/prometheus
 check "nothing of them runs" bash -c '! pgrep entitle && ! systemctl list-units --all --no-legend | grep entitle'
 check "nor is any file left of them" bash -c \
   'find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/log -o -path /var/cache \) -prune -o -print 2>/dev/null |

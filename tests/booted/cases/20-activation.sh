@@ -66,5 +66,6 @@ check "the attempts end" eventually systemctl is-failed entitled.service
 refused "nobody is kept waiting for it" as alice timeout 5 entitlectl check paper_trading
 sed -i '$d' /etc/entitled/entitled.toml
 check "mended, one command brings it back" systemctl restart entitled.service
-check "with both sockets" systemctl is-active entitled.socket entitled-admin.socket
+check "with its socket for questions" systemctl is-active entitled.socket
+check "and that for administration" systemctl is-active entitled-admin.socket
 check "and it answers" as alice entitlectl check paper_trading

@@ -1,6 +1,8 @@
 # An authority and a machine, both as their packages run them: activated, revoked, narrowed, sealed.
 check "the daemon is up" eventually systemctl is-active entitled.service
+systemctl start entitle-server.service
 refused "an authority that was not founded does not run" systemctl is-active entitle-server.service
+refused "which is no failure" systemctl is-failed entitle-server.service
 
 # Founded by root with the roots apart; the service makes the directory its own at its first start.
 check "an authority is founded" entitle-server init --roots /root/roots --name booted

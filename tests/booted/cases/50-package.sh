@@ -23,11 +23,14 @@ as alice entitlectl run --bots 3 --label steady -- sleep 1000 &
 check "bots are at work" eventually bash -c 'entitlectl quota bots | grep "3 in use of 3"'
 device=$(entitlectl status --json | grep -o '"device[^,]*')
 pid=$(daemon_pid)
+starts() { journalctl --no-pager --output=cat MESSAGE_ID=30c4d0ff9b18030d8b3ba6892dcc1285 _SYSTEMD_UNIT=entitled.service | wc -l; }
+before=$(starts)
 asking() { while [ ! -e /tmp/enough ]; do entitlectl check paper_trading >/dev/null 2>>/tmp/words && echo ok || echo lost; done; }
 : >/tmp/words; chmod 666 /tmp/words
 as alice bash -c "$(declare -f asking); asking" >/tmp/answers 2>/dev/null &
 check "a newer version is installed over this one" bash -c 'dpkg --install --force-confold /tmp/+2/*.deb'
-check "the daemon was started anew, once" daemon_is_another_than "$pid"
+check "the daemon was started anew" daemon_is_another_than "$pid"
+check "once" eventually eval '[ "$(starts)" -eq $((before + 1)) ]'
 touch /tmp/enough
 check "nobody who asked meanwhile was lost" bash -c 'sleep 0.2; grep -q ok /tmp/answers && ! grep -q lost /tmp/answers || { sort /tmp/words | uniq -c; grep -c lost /tmp/answers; false; }'
 check "the bots are held still" eventually bash -c 'entitlectl quota bots | grep "3 in use of 3, 0 yours$"'
