@@ -9,7 +9,7 @@
 set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
 cache=${ENTITLE_CACHE:-${HOME:-/tmp}/.cache/entitled}
-junit=$source/mnt/arm64.xml
+junit=$source/build/log/arm64.xml
 if [ "${1:-}" = --junit ]; then junit=$(realpath -m -- "$2"); shift 2; fi
 
 # Libraries of the other architecture, tools of this one.

@@ -308,7 +308,9 @@ campaign() {
   shift 3
   if run "$log" env "$@" "$program" --gtest_filter="$filter" --gtest_output="xml:$logs/faults-$name.xml"; then
     count=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log")
-    if [ "${count:-0}" -gt 0 ]; then passed=$((passed + count)); else skip "faults/$name" "$(grep -m 1 -A 1 'Skipped' "$log" | tail -n 1)"; fi
+    passed=$((passed + ${count:-0}))
+    grep -q '^\[ RUN ' "$log" || fail "faults/$name: nothing is called $filter"
+    if grep -q '^\[  SKIPPED \]' "$log"; then skip "faults/$name" "$(grep -m 1 -A 1 'Skipped$' "$log" | tail -n 1)"; fi
   else
     fail "faults/$name: $log"
   fi
@@ -345,9 +347,10 @@ stage_tidy() {
 for stage in "${stages[@]}"; do
   echo "== $stage"
   fits "$stage" || continue
-  started=$SECONDS before=$failed
+  started=$SECONDS before=$failed skips=${#skipped[@]}
   "stage_$stage"
-  [ "$failed" -ne "$before" ] || took "$stage" $((SECONDS - started))
+  # Only what ran whole tells how long it takes.
+  [ "$failed" -ne "$before" ] || [ ${#skipped[@]} -ne "$skips" ] || took "$stage" $((SECONDS - started))
   echo "$stage: $((SECONDS - started)) s"
 done
 [ ${#skipped[@]} -eq 0 ] || echo "skipped stages: ${skipped[*]}"
