@@ -46,7 +46,7 @@ test_packages() {
   # The private bus: dbus-daemon, mocks of logind, polkit and NetworkManager, and foreign clients (busctl is systemd's).
   echo dbus-daemon python3-dbusmock python3-gi libglib2.0-bin systemd
 }
-package_packages() { echo debhelper lintian mmdebstrap; }
+package_packages() { echo build-essential debhelper lintian mmdebstrap; }
 heavy_packages() {
   echo clang clang-format clang-tidy valgrind ccache mmdebstrap systemd-container
   # libFuzzer and clang's sanitizers, in the version that `clang` stands for.

@@ -27,7 +27,7 @@ cache=${ENTITLE_CACHE:-${HOME:-/tmp}/.cache/entitled}
 if [ -z "$packages" ]; then
   # The one list of packages, as it reads on that suite; mmdebstrap itself is for outside. What makes system users is for
   # installing the packages there.
-  packages="build-essential ccache systemd-standalone-sysusers $(ENTITLE_RELEASE=$suite "$tree/packaging/dependencies.sh" --print build package | grep -vx mmdebstrap)"
+  packages="ccache systemd-standalone-sysusers $(ENTITLE_RELEASE=$suite "$tree/packaging/dependencies.sh" --print build package | grep -vx mmdebstrap)"
 fi
 packages=$(printf '%s\n' $packages | sort -u | paste -s -d,)
 key=$(printf '%s' "$suite $packages $foreign" | sha256sum | cut -c1-12)
