@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is said in several places says the same: the version; the libraries to build with; the names of components.
+# What is said in several places says the same: the version; the libraries to build with.
 #   versions.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
 cd "$1"
