@@ -92,7 +92,8 @@ void Daemon::unanswered(const Attempt& asked, const ContactFailure& failure, con
         const std::uint32_t jitter = randombytes_random();
         waiting_.againAt = now.boottime + std::max(waitDelay(waiting_.failures, jitter),
                                                    retryAfterDelay(failure.retryAfter.value_or(Seconds{0}), jitter));
-        return arm(now);
+        arm(now);
+        return tellFigures();
     }
     Step done = stepped(Unreachable{asked.rid, failure.retryAfter, randombytes_random()}, now);
     const Deed deed{"unreachable", json({{"operation", toString(asked.operation)}, {"why", toString(failure.fault)}})};

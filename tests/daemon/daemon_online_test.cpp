@@ -611,6 +611,14 @@ TEST_F(OnlineTest, OutageThatEndsIsNoticedByTheWaitAndWhatBackedOffIsAskedNow) {
     EXPECT_EQ(authority.open(Operation::renew).size(), 1u);
 }
 
+TEST_F(OnlineTest, AWaitThatFailsIsToldThoughNothingWasDue) {
+    activated();
+    std::string told;
+    daemon->watchFigures([&] { told = daemon->status().lastFailure; });
+    fail(Operation::wait);
+    EXPECT_EQ(told, "Nobody is there.");
+}
+
 // --- the network -----------------------------------------------------------------------------------------------------
 
 TEST_F(OnlineTest, NetworkThatComesBackEndsTheBackOff) {

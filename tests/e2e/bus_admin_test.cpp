@@ -207,6 +207,24 @@ TEST_F(BusAdmin, EachRefusalHasItsName) {
     EXPECT_TRUE(eventually([&] { return errorOf("Refresh", "").find("Error.NoAuthority") != std::string::npos; }));
 }
 
+TEST_F(BusAdmin, AnAuthorityThatGoesAwayIsToldThoughNothingWasDue) {
+    if (!mayBecomeAnother()) GTEST_SKIP() << "needs root, which is not asked about";
+    const auto license = server.license();
+    ASSERT_EQ(bus.call("Activate", {"s", license.key}).status, 0);
+    ASSERT_TRUE(proxy->waitArrived(waitPath, 1));
+    ASSERT_EQ(bus.property("LastFailure"), "s \"\"");
+    auto listening = bus.listen();
+    proxy->plan(waitPath, {Kind::cutRequest, 0, ""});
+    proxy->breakConnections();  // only news was waited for
+    std::string told;
+    while (told.find("'LastFailure': <'") == std::string::npos) {
+        const auto line = listening->readLine();
+        ASSERT_TRUE(line) << told << machine.log();
+        told = *line;
+    }
+    EXPECT_THAT(told, Not(HasSubstr("'LastFailure': <''>")));
+}
+
 TEST_F(BusAdmin, LimitsOfActivationHoldHereToo) {
     if (!mayBecomeAnother()) GTEST_SKIP() << "needs root, which is not asked about";
     machine.configure("[authority]\nurl = \"" + proxy->url() + "\"\n[limits]\nactivations_per_minute = 1\n");
