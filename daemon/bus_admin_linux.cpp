@@ -16,8 +16,6 @@ namespace {
 
 // What the wire takes of a document, and more than any is.
 constexpr std::size_t mostOfAFile = 64 * 1024;
-// One answer stays well below what a bus carries, and is put together in a few milliseconds.
-constexpr std::size_t slotsInOneAnswer = 4'096;
 
 constexpr const char* errorPrefix = "org.cryptoorchestrator.Entitled1.Error.";
 constexpr const char* internalFault = "org.freedesktop.DBus.Error.Failed";
@@ -26,18 +24,11 @@ constexpr const char* internalFault = "org.freedesktop.DBus.Error.Failed";
 
 void addSlots(BusMessage& reply, const Daemon& daemon, std::optional<std::uint32_t> onlyOf) {
     reply.open(SD_BUS_TYPE_ARRAY, "(tsusuitb)");
-    SlotId after = 0;
-    std::size_t told = 0;
-    do {
-        const auto page = daemon.slots(after, 0, onlyOf);
-        for (const Slot& slot : page.slots) {
-            reply.open(SD_BUS_TYPE_STRUCT, "tsusuitb").add(std::uint64_t{slot.id}).add(slot.quota).add(slot.count);
-            reply.add(slot.label).add(slot.holder.uid).add(slot.holder.pid).add(busMoment(slot.since));
-            reply.add(slot.reclaimUntil.has_value()).close();
-        }
-        told += page.slots.size();
-        after = page.next;
-    } while (after != 0 && told < slotsInOneAnswer);
+    for (const Slot& slot : busSlotsOf(daemon, onlyOf)) {
+        reply.open(SD_BUS_TYPE_STRUCT, "tsusuitb").add(std::uint64_t{slot.id}).add(slot.quota).add(slot.count);
+        reply.add(slot.label).add(slot.holder.uid).add(slot.holder.pid).add(busMoment(slot.since));
+        reply.add(slot.reclaimUntil.has_value()).close();
+    }
     reply.close();
 }
 

@@ -1,6 +1,14 @@
 #include "daemon/bus_properties.h"
 
+#include <algorithm>
+
 namespace entitle {
+namespace {
+
+constexpr std::size_t slotsInOneAnswer = 4'096;
+constexpr std::size_t slotsAtOnce = 200;
+
+}  // namespace
 
 const char* busTypeOf(const BusValue& value) {
     static constexpr const char* types[] = {"s", "b", "x", "t", "as"};
@@ -10,6 +18,17 @@ const char* busTypeOf(const BusValue& value) {
 std::uint64_t busMoment(const std::optional<Instant>& moment) {
     if (!moment || *moment < Instant{}) return 0;
     return static_cast<std::uint64_t>(moment->time_since_epoch().count()) * 1'000'000;
+}
+
+std::vector<Slot> busSlotsOf(const Daemon& daemon, std::optional<std::uint32_t> onlyOf) {
+    std::vector<Slot> slots;
+    SlotId after = 0;
+    do {
+        auto page = daemon.slots(after, std::min(slotsAtOnce, slotsInOneAnswer - slots.size()), onlyOf);
+        std::move(page.slots.begin(), page.slots.end(), std::back_inserter(slots));
+        after = page.next;
+    } while (after != 0 && slots.size() < slotsInOneAnswer);
+    return slots;
 }
 
 std::vector<BusProperty> busPropertiesOf(const StatusAnswer& status, const Entitlements& rights) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/answers.h"
+#include "daemon/daemon.h"
 #include "license/entitlements.h"
 
 namespace entitle {
@@ -25,6 +26,10 @@ struct BusProperty {
 // All of them, always in the same order. Moments are microseconds since 1970 in UTC, as in systemd's own properties;
 // 0 is none. Described in org.cryptoorchestrator.Entitled1.xml, which a test compares with this.
 std::vector<BusProperty> busPropertiesOf(const StatusAnswer&, const Entitlements&);
+
+// In the order of their ids, the first 4,096: one answer stays well below what a bus carries, and is put together in a
+// few milliseconds. `onlyOf`: one user's.
+std::vector<Slot> busSlotsOf(const Daemon&, std::optional<std::uint32_t> onlyOf);
 
 // 0: before 1970, or none.
 std::uint64_t busMoment(const std::optional<Instant>&);

@@ -1,4 +1,5 @@
 // Slots through restarts, lost rights and other people's hands.
+#include "daemon/bus_properties.h"
 #include "tests/daemon/core_fixture.h"
 
 namespace entitle::testing {
@@ -6,6 +7,20 @@ namespace {
 
 constexpr Holder alice{1000, 41};
 constexpr Holder bob{1001, 42};
+
+TEST_F(DaemonTest, OneAnswerOnTheBusNamesSoManySlotsAndNoMore) {
+    auto license = pro();
+    license.maxBots = unlimited;
+    ASSERT_TRUE(daemon->import(issuer.file(license), 0));
+    for (int i = 0; i < 4'100; ++i) ASSERT_TRUE(daemon->acquire("bots", 1, "", i < 3 ? bob : alice));
+    const auto all = busSlotsOf(*daemon, std::nullopt);
+    ASSERT_EQ(all.size(), 4'096u);
+    EXPECT_EQ(all.front().id, 1u);
+    EXPECT_EQ(all.back().id, 4'096u);
+    EXPECT_EQ(busSlotsOf(*daemon, alice.uid).size(), 4'096u);
+    EXPECT_EQ(busSlotsOf(*daemon, bob.uid).size(), 3u);
+    EXPECT_TRUE(busSlotsOf(*daemon, 7).empty());
+}
 
 TEST_F(DaemonTest, DemoGivesThreeBotsAndSaysWhatToDoAboutTheFourth) {
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(daemon->acquire("bots", 1, "bot", alice));
