@@ -14,10 +14,7 @@ constexpr const char* unknownProperty = "org.freedesktop.DBus.Error.UnknownPrope
 constexpr const char* unknownInterface = "org.freedesktop.DBus.Error.UnknownInterface";
 constexpr const char* limitsExceeded = "org.freedesktop.DBus.Error.LimitsExceeded";
 constexpr const char* accessDenied = "org.freedesktop.DBus.Error.AccessDenied";
-
-// Calls that wait for somebody: the bus's word on the caller, a person, the authority.
-constexpr unsigned callsPerSender = 16;
-constexpr std::size_t callsInAll = 256;
+constexpr const char* tooMany = "Too many calls wait for their answers. Try again when some have come.";
 
 std::string noSuch(const char* what, std::string_view name) {
     return std::string("There is no ") + what + " '" + std::string(name.substr(0, 64)) + "' here.";
@@ -62,7 +59,6 @@ BusApi::BusApi(BusLink& link, Daemon& daemon, const AccessPolicy& policy)
     : link_(link),
       daemon_(daemon),
       policy_(policy),
-      waiting_(std::make_shared<std::map<std::string, unsigned>>()),
       callers_(link),
       admin_(link, callers_, daemon),
       changes_(link, daemon, policy.queryGroup.has_value()),
@@ -92,31 +88,24 @@ bool BusApi::received(BusMessage message) {
                      member + " takes the arguments '" + method->takes + "', not '" + message.signature() + "'.");
         return true;
     }
-    auto held = place(sender);
+    auto held = places_.ofConnection(sender);
     if (!held) {
-        link_.refuse(message, limitsExceeded, "Too many calls wait for their answers. Try again when some have come.");
-        return true;
-    }
-    if (method->change) {
-        (admin_.*method->change)(std::move(message), std::move(held));
+        link_.refuse(message, limitsExceeded, tooMany);
         return true;
     }
     callers_.identify(sender, [this, method, message, held](const std::optional<Peer>& caller) {
-        if (caller) decide(*method, {message, *caller});  // else nobody is left to hear the answer
+        if (!caller) return;  // nobody is left to hear the answer
+        if (method->change) return change(*method, message, *caller);
+        decide(*method, {message, *caller});
     });
     return true;
 }
 
-// A place among the calls that wait, given back when the last copy goes; null if there is none.
-std::shared_ptr<void> BusApi::place(const std::string& sender) {
-    std::size_t all = 0;
-    for (const auto& each : *waiting_) all += each.second;
-    unsigned& own = (*waiting_)[sender];
-    if (own >= callsPerSender || all >= callsInAll) return nullptr;
-    ++own;
-    return {waiting_.get(), [waiting = waiting_, sender](void*) {
-                if (const auto found = waiting->find(sender); --found->second == 0) waiting->erase(found);
-            }};
+// Questions are answered at once: only a change takes a place from other calls of its user.
+void BusApi::change(const Method& method, BusMessage message, const Peer& caller) {
+    auto place = places_.ofUser(caller.uid);
+    if (!place) return link_.refuse(message, limitsExceeded, tooMany);
+    (admin_.*method.change)(std::move(message), std::move(place));
 }
 
 void BusApi::decide(const Method& method, Call call) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include "daemon/bus_callers_linux.h"
 #include "daemon/bus_changes_linux.h"
 #include "daemon/bus_link_linux.h"
+#include "daemon/bus_places.h"
 #include "daemon/bus_properties.h"
 #include "daemon/daemon.h"
 
@@ -50,7 +50,7 @@ class BusApi {
 
     bool received(BusMessage);
     void decide(const Method&, Call);
-    std::shared_ptr<void> place(const std::string& sender);
+    void change(const Method&, BusMessage, const Peer& caller);
 
     void getProperty(Call);
     void getAllProperties(Call);
@@ -61,7 +61,7 @@ class BusApi {
     BusLink& link_;
     Daemon& daemon_;
     AccessPolicy policy_;
-    std::shared_ptr<std::map<std::string, unsigned>> waiting_;  // calls without an answer, by sender
+    BusPlaces places_;
     BusCallers callers_;
     BusAdmin admin_;
     BusChanges changes_;

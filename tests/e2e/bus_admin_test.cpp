@@ -148,6 +148,34 @@ TEST_F(BusAdmin, WhileAPersonLooksForThePasswordOthersAreServed) {
     EXPECT_EQ(standing(), "active");
 }
 
+TEST_F(BusAdmin, OneUsersDialoguesShutOutNobodyElse) {
+    if (!mayBecomeAnother()) GTEST_SKIP() << "needs root, to become other users";
+    constexpr unsigned another = 1;  // daemon
+    polkit();
+    tellPolkit("SetHang", {"b", "true"});
+    // Each on a connection of its own.
+    std::vector<std::unique_ptr<Process>> waiting;
+    for (int i = 0; i < 16; ++i) waiting.push_back(calling("Refresh", {}));
+    const auto asked = [&] {
+        const auto calls = bus.callsOf("polkit");
+        std::size_t count = 0;
+        for (auto at = calls.find("CheckAuthorization system-bus-name"); at != std::string::npos;
+             at = calls.find("CheckAuthorization system-bus-name", at + 1))
+            ++count;
+        return count;
+    };
+    ASSERT_TRUE(eventually([&] { return asked() >= 16; })) << bus.callsOf("polkit");
+    EXPECT_THAT(refusal("Refresh"), HasSubstr("org.freedesktop.DBus.Error.LimitsExceeded"));
+    EXPECT_EQ(asked(), 16u);
+    EXPECT_EQ(call("ListSlots").out, "a(tsusuitb) 0\n") << "a question of the same user";
+    tellPolkit("SetHang", {"b", "false"});
+    EXPECT_THAT(bus.refusal("Refresh", {}, another), HasSubstr(activateAction)) << "another user is asked about";
+    EXPECT_THAT(bus.refusal("Refresh"), HasSubstr("Error.NothingToRenew")) << "root is served";
+    // Who leaves makes room.
+    waiting.pop_back();
+    EXPECT_TRUE(eventually([&] { return refusal("Refresh").find(activateAction) != std::string::npos; }));
+}
+
 TEST_F(BusAdmin, WhoLeavesTakesTheDialogueAlong) {
     polkit();
     tellPolkit("SetHang", {"b", "true"});
