@@ -198,7 +198,7 @@ void BusAdmin::import(BusMessage call, std::shared_ptr<void> place) {
                                           if (!*alive) return;
                                           link_.loop().enter([&] { imported(n, std::move(content)); });
                                       });
-        if (!pending.reading) refuse(pending, {"busy", "Another file is being read. Try again when that is done."});
+        if (!pending.reading) refuse(pending, {"busy", "Other files are being read. Try again when that is done."});
     });
 }
 

@@ -74,7 +74,7 @@ HandedFiles::Result contentOf(int descriptor, std::size_t limit) {
 struct HandedFiles::Shared {
     std::mutex mutex;
     boost::asio::io_context* context;  // null: the loop is gone
-    bool busy = false;                 // a thread reads
+    unsigned threads = 0;              // that read
 };
 
 class HandedFiles::Reading : public std::enable_shared_from_this<Reading> {
@@ -83,8 +83,8 @@ class HandedFiles::Reading : public std::enable_shared_from_this<Reading> {
         : done_(std::move(done)), timer_(context) {}
 
     // For what holds the thread up where it cannot watch the time itself.
-    void limitWait() {
-        timer_.expires_after(std::chrono::seconds(patience + 2));
+    void limitWait(std::chrono::milliseconds most) {
+        timer_.expires_after(most);
         timer_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
             const auto alive = self.lock();
             if (!error && alive) alive->end(refused("timed-out", "The file could not be read within ten seconds."));
@@ -100,7 +100,12 @@ class HandedFiles::Reading : public std::enable_shared_from_this<Reading> {
     boost::asio::steady_timer timer_;
 };
 
-HandedFiles::HandedFiles(boost::asio::io_context& context) : context_(context), shared_(std::make_shared<Shared>()) {
+HandedFiles::Reader HandedFiles::usualReader() {
+    return {contentOf, std::chrono::seconds(patience + 2)};
+}
+
+HandedFiles::HandedFiles(boost::asio::io_context& context, Reader reader)
+    : context_(context), reader_(std::move(reader)), shared_(std::make_shared<Shared>()) {
     shared_->context = &context;
 }
 
@@ -113,13 +118,15 @@ std::shared_ptr<HandedFiles::Reading> HandedFiles::read(Descriptor file, std::si
                                                         std::function<void(Result)> done) {
     {
         const std::lock_guard lock(shared_->mutex);
-        if (std::exchange(shared_->busy, true)) return nullptr;
+        if (shared_->threads >= mostThreads) return nullptr;
+        ++shared_->threads;
     }
     auto reading = std::make_shared<Reading>(context_, std::move(done));
-    const auto work = [shared = shared_, weak = std::weak_ptr<Reading>(reading), limit](Descriptor descriptor) {
-        Result result = contentOf(descriptor.get(), limit);
+    const auto work = [shared = shared_, weak = std::weak_ptr<Reading>(reading), content = reader_.content,
+                       limit](Descriptor descriptor) {
+        Result result = content(descriptor.get(), limit);
         const std::lock_guard lock(shared->mutex);
-        shared->busy = false;
+        --shared->threads;
         if (!shared->context) return;
         boost::asio::post(*shared->context, [weak, result = std::move(result)]() mutable {
             if (const auto alive = weak.lock()) alive->end(std::move(result));
@@ -130,10 +137,10 @@ std::shared_ptr<HandedFiles::Reading> HandedFiles::read(Descriptor file, std::si
         withoutSignals([&] { std::thread(work, std::move(file)).detach(); });
     } catch (...) {
         const std::lock_guard lock(shared_->mutex);
-        shared_->busy = false;
+        --shared_->threads;
         throw;
     }
-    reading->limitWait();
+    reading->limitWait(reader_.patience);
     return reading;
 }
 

@@ -290,13 +290,17 @@ TEST_F(BusAdmin, WhatIsNoFileIsRefusedWithWordsAndStopsNobody) {
     EXPECT_THAT(import("<" + machine.directory() + "/nonsense"), HasSubstr("Entitled1.Error."));
     machine.write(machine.directory() + "/empty", "");
     EXPECT_THAT(import("<" + machine.directory() + "/empty"), HasSubstr("Entitled1.Error."));
-    // A pipe that never ends: nobody else is held up by it, and the next file is told to wait.
+    // Pipes that never end: nobody else is held up by them, until there are as many as are read at once.
     const auto pipe = machine.pipe("endless");
-    auto endless = bus.launch(
-        {"/bin/sh", "-c", "exec /usr/bin/python3 " ENTITLE_SOURCE_DIR "/tests/e2e/bus_import.py patient 3<>" + pipe});
-    EXPECT_TRUE(busEventually([&] { return import("</dev/null").find("Another file") != std::string::npos; }));
+    const auto endless = [&] {
+        return bus.launch({"/bin/sh", "-c",
+                           "exec /usr/bin/python3 " ENTITLE_SOURCE_DIR "/tests/e2e/bus_import.py patient 3<>" + pipe});
+    };
+    std::vector<std::unique_ptr<Process>> reading;
+    for (int i = 0; i < 4; ++i) reading.push_back(endless());
+    EXPECT_TRUE(busEventually([&] { return import("</dev/null").find("Other files") != std::string::npos; }));
     EXPECT_EQ(bus.property("Standing"), "s \"demo\"");
-    EXPECT_THAT(endless->readLine().value_or(""), HasSubstr("within ten seconds"));
+    for (auto& each : reading) EXPECT_THAT(each->readLine().value_or(""), HasSubstr("within ten seconds"));
     EXPECT_THAT(import("</dev/null"), HasSubstr("regular file or a pipe")) << "and the next one is read";
 }
 
