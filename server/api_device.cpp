@@ -151,27 +151,20 @@ std::int64_t lastSeen(const Question& question) {
     return change ? change->number : 0;
 }
 
-HttpResponse lookForNews(const Question& question, std::int64_t seen, Instant now) {
-    const auto& request = question.request;
-    Question at = question;
-    at.now = now;
-    const auto ready = question.api.signer->at(question.store.keySet(), now);
+HttpResponse answerWait(const Question& question, const WaitFacts& facts, std::int64_t seen) {
+    const auto ready = question.api.signer->at(facts.keySet, question.now);
     if (!ready) return problemOf(ready.error());
-    const auto license = question.store.license(request.license);
-    const auto device = license ? question.store.device(request.license, question.device()) : std::nullopt;
     const auto presented = presentedBy(question);
-    if (!license || !presented || (!device && !presented->authentic))
-        return refuse(at, exchange_code::unknownDevice, "This authority knows no such device of this license.");
-    const auto epoch = question.store.revocationEpoch();
-    return reply(at, **ready, decideWait(*license, device, changeOf(question, seen)), request.license, epoch);
+    if (!facts.license || !presented || (!facts.device && !presented->authentic))
+        return refuse(question, exchange_code::unknownDevice, "This authority knows no such device of this license.");
+    return reply(question, **ready, decideWait(*facts.license, facts.device, changeOf(question, seen)),
+                 question.request.license, facts.revocationEpoch);
 }
 
 // "retry" is the one answer that may come later.
-bool saysNothing(const Question& question, std::int64_t seen) {
-    const auto license = question.store.license(question.request.license);
-    if (!license) return false;
-    const auto device = question.store.device(license->id, question.device());
-    return device && decideWait(*license, device, changeOf(question, seen)).outcome == Outcome::retry;
+bool saysNothing(const Question& question, const WaitFacts& facts, std::int64_t seen) {
+    return facts.license && facts.device &&
+           decideWait(*facts.license, facts.device, changeOf(question, seen)).outcome == Outcome::retry;
 }
 
 Reply wait(const Api& api, Worker& worker, const Call& call) {
@@ -182,7 +175,8 @@ Reply wait(const Api& api, Worker& worker, const Call& call) {
     // Registered before the look: what happens in between fires the wake.
     const Wake wake;
     auto registration = api.push->listen(question.request.license, wake);
-    if (!saysNothing(question, seen)) return lookForNews(question, seen, question.now);
+    const auto facts = question.store.waitFacts(question.request.license, question.device());
+    if (!saysNothing(question, facts, seen)) return answerWait(question, facts, seen);
     Waiting waiting;
     waiting.wake = wake;
     waiting.registration = std::move(registration);
@@ -190,7 +184,8 @@ Reply wait(const Api& api, Worker& worker, const Call& call) {
     // Kept small: thousands wait. Another worker answers, with its own session.
     waiting.answer = [&api, seen, request = std::make_shared<const ExchangeRequest>(std::move(question.request))](
                          Worker& later, bool, Instant now) {
-        return lookForNews(Question{api, later.store, *request, now}, seen, now);
+        const Question question{api, later.store, *request, now};
+        return answerWait(question, later.store.waitFacts(request->license, question.device()), seen);
     };
     return waiting;
 }

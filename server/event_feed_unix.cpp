@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include <poll.h>
 
@@ -14,7 +15,7 @@
 namespace entitle {
 namespace {
 
-constexpr int mostAtOnce = 1000;
+constexpr std::size_t mostAtOnce = 1000;
 constexpr std::chrono::milliseconds lookEvery{250};  // SQLite: how soon another process's event is seen
 
 // True when something came before the time was over.
@@ -58,6 +59,8 @@ struct EventFeed::Connection {
             // A primary whose place another has taken notifies nobody any more.
             database.requireWritable();
         }
+        // It may have connected anew for that, and hears nothing there yet.
+        behind = found.size() == mostAtOnce || listening != database.connections();
         return found;
     }
 
@@ -85,6 +88,7 @@ struct EventFeed::Connection {
     Database database;
     std::int64_t last = 0;
     std::uint64_t listening = 0;  // the number of the connection that listens
+    bool behind = false;          // PostgreSQL: there may be events that no notification is going to tell of
 };
 
 EventFeed::EventFeed(DatabaseAddress address, std::chrono::milliseconds wait)
@@ -92,12 +96,11 @@ EventFeed::EventFeed(DatabaseAddress address, std::chrono::milliseconds wait)
 EventFeed::~EventFeed() = default;
 
 std::vector<EventRow> EventFeed::next(std::chrono::milliseconds atMost) {
-    auto found = connection_->look();
-    if (!found.empty() || atMost.count() <= 0) return found;
     if (connection_->database.dialect() == Dialect::postgresql) {
-        connection_->waitForNotification(atMost);
+        if (!std::exchange(connection_->behind, true)) connection_->waitForNotification(atMost);
         return connection_->look();
     }
+    auto found = connection_->look();
     while (found.empty() && atMost.count() > 0) {
         const auto pause = std::min(atMost, lookEvery);
         waitReadable(-1, pause);

@@ -75,4 +75,12 @@ struct Exchanged {
     std::optional<DeviceRow> device;  // as it stands now
 };
 
+// What a device that waits for news is answered from. It writes nothing, and takes no lock.
+struct WaitFacts {
+    std::optional<LicenseRow> license;
+    std::optional<DeviceRow> device;  // the seat it holds, else the one it held last
+    KeySetRow keySet;                 // the newest
+    std::uint64_t revocationEpoch = 0;
+};
+
 }  // namespace entitle

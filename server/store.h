@@ -138,6 +138,7 @@ class Store {
     std::vector<EventRow> events(std::int64_t after, int limit);  // by number
     std::int64_t lastEvent();
     std::uint64_t revocationEpoch();
+    WaitFacts waitFacts(const LicenseId&, const DeviceId&);
     // The newest first, one line per license (its latest), at most `limit`.
     std::vector<RevocationRow> revocations(int limit);
 

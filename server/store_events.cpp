@@ -2,16 +2,28 @@
 
 namespace entitle {
 
-void Store::Session::addEvent(Sql& sql, const LicenseId& id, const std::string& what, Instant now) {
-    const auto number = Sql::first(
-        sql.fetch<NumberColumns<1>>("UPDATE authority SET last_event = last_event + 1 RETURNING last_event"));
-    if (!number) throw DatabaseFault("the database belongs to no authority");
-    EventRow event{(*number)[0], id, what, now};
-    sql.run("INSERT INTO events (number, license_id, what, at) VALUES (:number, :license, :what, :at)", event.number,
-            event.license.value, event.what, event.at);
-    if (database.dialect() == Dialect::postgresql)
-        sql.fetch<NumberColumns<1>>("SELECT 1 FROM (SELECT pg_notify('entitle_events', :number)) AS told",
-                                    std::to_string(event.number));
+// In as few statements as can be: on PostgreSQL each is a round trip, and who waits for the event waits for all.
+void Store::Session::addEvent(Sql& sql, const LicenseId& id, const std::string& what, Instant now, Revokes revokes) {
+    const auto numbers = Sql::first(sql.fetch<NumberColumns<2>>(
+        "UPDATE authority SET last_event = last_event + 1, revocation_epoch = revocation_epoch + :step "
+        "RETURNING last_event, revocation_epoch",
+        revokes == Revokes::yes ? 1 : 0));
+    if (!numbers) throw DatabaseFault("the database belongs to no authority");
+    const auto [number, epoch] = *numbers;
+    if (revokes == Revokes::yes)
+        sql.run("INSERT INTO revocations (epoch, license_id, what, at) VALUES (:epoch, :license, :what, :at)", epoch,
+                id.value, what, now);
+    static const std::string insert =
+        "INSERT INTO events (number, license_id, what, at) VALUES (:number, :license, :what, :at)";
+    static const std::string andNotify =
+        " RETURNING CASE WHEN pg_notify('entitle_events', CAST(number AS TEXT)) IS NULL THEN 0 ELSE 1 END";
+    static const std::string insertAndNotify = insert + andNotify;
+    EventRow event{number, id, what, now};
+    if (database.dialect() == Dialect::postgresql) {
+        sql.fetch<NumberColumns<1>>(insertAndNotify, event.number, event.license.value, event.what, event.at);
+    } else {
+        sql.run(insert, event.number, event.license.value, event.what, event.at);
+    }
     events.push_back(std::move(event));
 }
 
@@ -27,6 +39,19 @@ std::vector<EventRow> Store::events(std::int64_t after, int limit) {
 
 std::int64_t Store::lastEvent() {
     return session_->read([](Sql& sql) { return sql.number("SELECT last_event FROM authority"); });
+}
+
+WaitFacts Store::waitFacts(const LicenseId& id, const DeviceId& device) {
+    return session_->read([&](Sql& sql) {
+        WaitFacts facts;
+        const auto [version, epoch] =
+            sql.numbers<2>("SELECT (SELECT MAX(version) FROM key_sets), (SELECT revocation_epoch FROM authority)");
+        facts.keySet = session_->newestKeySet(sql, version);
+        facts.revocationEpoch = static_cast<std::uint64_t>(epoch);
+        facts.license = sql.row<LicenseColumns>("FROM licenses WHERE id = :id", id.value);
+        if (facts.license) facts.device = latestSeat(sql, id, device);
+        return facts;
+    });
 }
 
 std::uint64_t Store::revocationEpoch() {

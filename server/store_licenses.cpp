@@ -18,14 +18,6 @@ std::optional<std::string> revocationWord(LicenseStatus before, LicenseStatus af
     return std::nullopt;
 }
 
-void addRevocation(Sql& sql, const LicenseId& id, const std::string& what, Instant now) {
-    const auto epoch = Sql::first(sql.fetch<NumberColumns<1>>(
-        "UPDATE authority SET revocation_epoch = revocation_epoch + 1 RETURNING revocation_epoch"));
-    if (!epoch) throw DatabaseFault("the database belongs to no authority");
-    sql.run("INSERT INTO revocations (epoch, license_id, what, at) VALUES (:epoch, :license, :what, :at)", (*epoch)[0],
-            id.value, what, now);
-}
-
 void updateLicense(Sql& sql, const LicenseRow& row) {
     const auto account = row.account ? std::optional(row.account->value) : std::nullopt;
     sql.run(
@@ -126,7 +118,7 @@ Granted<LicenseRow> Store::changeLicense(const LicenseId& id, Instant now, const
                                                          std::to_string(before->devicesHeld) +
                                                          " devices: release some before its limit is lowered to " +
                                                          std::to_string(made->deviceLimit)};
-        if (made && made->account &&
+        if (made && made->account && made->account != before->account &&
             sql.number("SELECT COUNT(*) FROM accounts WHERE id = :id", made->account->value) == 0)
             made = Denial{DenialReason::unknownAccount, "there is no account " + made->account->value + " here"};
         if (!made) {
@@ -143,8 +135,7 @@ Granted<LicenseRow> Store::changeLicense(const LicenseId& id, Instant now, const
         const auto word = revocationWord(before->status, after.status);
         if (word) after.statusChangedAt = now;
         updateLicense(sql, after);
-        if (word) addRevocation(sql, id, *word, now);
-        session_->addEvent(sql, id, word.value_or("changed"), now);
+        session_->addEvent(sql, id, word.value_or("changed"), now, word ? Session::Revokes::yes : Session::Revokes::no);
         return after;
     });
 }

@@ -57,8 +57,10 @@ struct Store::Session {
     const KeySetRow& newestKeySet(Sql&, long long version);
     const KeySetRow& newestKeySet(Sql&);
 
-    // Inside a transaction. Takes the authority's row: events are numbered in the order of their commits.
-    void addEvent(Sql&, const LicenseId&, const std::string& what, Instant now);
+    // Inside a transaction. Takes the authority's row: events are numbered in the order of their commits. One that
+    // revokes, or takes that back, is a line of the revocation list too.
+    enum class Revokes { no, yes };
+    void addEvent(Sql&, const LicenseId&, const std::string& what, Instant now, Revokes = Revokes::no);
 
     // The two halves of a device's request, inside one transaction (store_exchange.cpp): what the decision is made
     // from, behind the license's lock, which took a number for a document; and what it writes, or why not.
