@@ -73,8 +73,8 @@ std::string entries(std::uint64_t first, std::uint64_t last) {
 // Follows the chain line by line; stops at the first break.
 class Verifier {
   public:
-    Verifier(const VerifyKey& device, const std::optional<VerifyKey>& former, const std::optional<AuditEntry>& stored)
-        : device_(device), former_(former), stored_(stored) {}
+    Verifier(const VerifyKey& device, const std::vector<VerifyKey>& formers, const std::optional<AuditEntry>& stored)
+        : device_(device), formers_(formers), stored_(stored) {}
 
     void take(std::string_view line, const std::string& file) {
         if (!check_.message.empty()) return;
@@ -123,11 +123,12 @@ class Verifier {
 
   private:
     bool holds(const AuditEntry& checkpoint) const {
-        return checkpointHolds(checkpoint, device_) || (former_ && checkpointHolds(checkpoint, *former_));
+        const auto signedBy = [&](const VerifyKey& key) { return checkpointHolds(checkpoint, key); };
+        return signedBy(device_) || std::any_of(formers_.begin(), formers_.end(), signedBy);
     }
 
     const VerifyKey& device_;
-    const std::optional<VerifyKey>& former_;
+    const std::vector<VerifyKey>& formers_;
     const std::optional<AuditEntry>& stored_;
     AuditCheck check_;
     std::uint64_t lineNumber_ = 0;
@@ -374,12 +375,12 @@ FileResult<AuditLog::Page> AuditLog::page(std::uint64_t after, std::size_t most)
 AuditCheck AuditLog::verify(const std::optional<AuditEntry>& stored) const {
     // While entries wait for the disk the log on it is honestly shorter than the state remembers.
     return verifyAuditLog(directory_, key_.verifyKey(), limits_.files, waiting_.empty() ? stored : std::nullopt,
-                          key_.former);
+                          key_.formers);
 }
 
 AuditCheck verifyAuditLog(const OwnedDirectory& directory, const VerifyKey& device, unsigned files,
-                          const std::optional<AuditEntry>& stored, const std::optional<VerifyKey>& former) {
-    Verifier verifier(device, former, stored);
+                          const std::optional<AuditEntry>& stored, const std::vector<VerifyKey>& formers) {
+    Verifier verifier(device, formers, stored);
     for (unsigned age = files; age-- > 0;) {
         const auto name = fileName(age);
         const auto text = directory.read(name, maxReadBytes);

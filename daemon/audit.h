@@ -115,9 +115,8 @@ struct AuditLog::Opened {
     std::vector<std::string> findings;
 };
 
-// Checks a log with the device's public key alone, and the one it had before.
+// Checks a log with the device's public key alone, and those it had before.
 AuditCheck verifyAuditLog(const OwnedDirectory&, const VerifyKey& device, unsigned files,
-                          const std::optional<AuditEntry>& stored,
-                          const std::optional<VerifyKey>& former = std::nullopt);
+                          const std::optional<AuditEntry>& stored, const std::vector<VerifyKey>& formers = {});
 
 }  // namespace entitle

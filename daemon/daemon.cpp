@@ -67,7 +67,7 @@ void Daemon::verifyStoredLicense(const Now& now) {
     } else if (auto license = verifyStored(record_, *settings_.roots, device_); license) {
         record_.state.current = std::move(*license);
         return;
-    } else if (auto earlier = formersLicense(); earlier) {
+    } else if (auto earlier = licenseOfAFormer(); earlier) {
         record_.state.current = std::move(*earlier);
         return;
     } else {
@@ -79,12 +79,11 @@ void Daemon::verifyStoredLicense(const Now& now) {
 
 // The key it was given to was lost since. It stays bound to this hardware, and no further document can be asked for
 // with it: its own grace is what is left.
-std::optional<License> Daemon::formersLicense() const {
-    const auto& former = seams_.deviceKey.former;
-    if (!former) return std::nullopt;
-    auto license = verifyStored(record_, *settings_.roots, deviceIdOf(*former));
-    if (!license) return std::nullopt;
-    return std::move(*license);
+std::optional<License> Daemon::licenseOfAFormer() const {
+    for (const auto& former : seams_.deviceKey.formers)
+        if (auto license = verifyStored(record_, *settings_.roots, deviceIdOf(former)); license)
+            return std::move(*license);
+    return std::nullopt;
 }
 
 // What a key has signed counts no longer once the authority has declared it stolen.

@@ -183,7 +183,7 @@ class Daemon {
     void note(std::string_view kind, std::string_view detail, const Now&);
     void logPrepared();
     void verifyStoredLicense(const Now&);
-    std::optional<License> formersLicense() const;
+    std::optional<License> licenseOfAFormer() const;
     void keySetChanged(const Now&);
     boost::system::result<std::string, AdminRefusal> importLicense(std::string_view file, std::uint32_t uid);
     boost::system::result<std::string, AdminRefusal> importUpdate(std::string_view file, std::uint32_t uid);

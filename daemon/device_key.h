@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "license/keyring.h"
 
@@ -19,8 +20,8 @@ class DeviceKey {
     // Why there is no secret, and what to do: a sentence without a final stop. "" while there is one.
     const std::string& obstacle() const { return obstacle_; }
 
-    // The key before this one, when that was lost: a license it was given stays in force while its grace lasts.
-    std::optional<VerifyKey> former;
+    // The keys before this one that were lost: a license one of them was given stays in force while its grace lasts.
+    std::vector<VerifyKey> formers;
 
   private:
     DeviceKey(const VerifyKey& device, std::string why) : device_(device), obstacle_(std::move(why)) {}

@@ -171,9 +171,9 @@ void Entitled::awaitKey() {
     awaitedKey_.emplace(io_, *tpm_, *vault_, [this](SealResult<SecretKey> found) {
         loop_.enter([&] {
             if (!found) return log().error("the device key stays out of reach: {}", found.error().message);
-            auto former = key_->key.former;
+            auto formers = std::move(key_->key.formers);
             key_->key = DeviceKey(std::move(*found));
-            key_->key.former = former;
+            key_->key.formers = std::move(formers);
             log().info("the device key is in reach again");
             daemon_->keyReturned();
         });

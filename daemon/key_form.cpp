@@ -84,10 +84,12 @@ std::variant<KeyFormError, PlainKey, SealedKey> readSealed(std::string_view byte
     const auto stated = cursor.number();
     const auto level = sealedLevel(cursor.number());
     key.device = VerifyKey(cursor.key());
-    if (const VerifyKey former(cursor.key()); former != VerifyKey()) key.former = former;
+    const auto formers = cursor.number();
+    for (std::uint32_t i = 0; i < std::min<std::size_t>(formers, maxFormers); ++i)
+        key.formers.emplace_back(cursor.key());
     const auto length = cursor.number();
-    if (!cursor.good() || stated != version || !level || length == 0 || length > maxSealedBytes ||
-        length != cursor.left())
+    if (!cursor.good() || stated != version || !level || formers > maxFormers || length == 0 ||
+        length > maxSealedBytes || length != cursor.left())
         return KeyFormError::damaged;
     key.level = *level;
     key.sealed = cursor.take(length);
@@ -99,33 +101,39 @@ std::variant<KeyFormError, PlainKey, SealedKey> readPlain(std::string_view text)
     if (end == std::string_view::npos) return KeyFormError::damaged;
     auto key = SecretKey::fromPaserk(text.substr(0, end));
     if (!key) return KeyFormError::damaged;
-    PlainKey plain{*std::move(key), std::nullopt};
+    PlainKey plain{*std::move(key), {}};
     text.remove_prefix(end + 1);
-    if (text.empty()) return plain;
-    if (!text.starts_with(formerly) || !text.ends_with('\n')) return KeyFormError::damaged;
-    text.remove_prefix(formerly.size());
-    text.remove_suffix(1);
-    plain.former = VerifyKey::fromPaserk(text);
-    if (!plain.former) return KeyFormError::damaged;
+    while (!text.empty()) {
+        const auto stop = text.find('\n');
+        if (!text.starts_with(formerly) || stop == std::string_view::npos || plain.formers.size() == maxFormers)
+            return KeyFormError::damaged;
+        const auto former = VerifyKey::fromPaserk(text.substr(formerly.size(), stop - formerly.size()));
+        if (!former) return KeyFormError::damaged;
+        plain.formers.push_back(*former);
+        text.remove_prefix(stop + 1);
+    }
     return plain;
 }
 
 }  // namespace
 
 std::string printKey(const PlainKey& plain) {
+    if (plain.formers.size() > maxFormers) throw std::invalid_argument("a key with too many before it");
     std::string text = plain.key.paserk() + "\n";
-    if (plain.former) text += std::string(formerly) + plain.former->paserk() + "\n";
+    for (const auto& former : plain.formers) text += std::string(formerly) + former.paserk() + "\n";
     return text;
 }
 
 std::string printKey(const SealedKey& key) {
-    if (key.level == KeyLevel::file || key.sealed.empty() || key.sealed.size() > maxSealedBytes)
+    if (key.level == KeyLevel::file || key.sealed.empty() || key.sealed.size() > maxSealedBytes ||
+        key.formers.size() > maxFormers)
         throw std::invalid_argument("a sealed key that nobody could read");
     std::string out(magic);
     put(out, version);
     put(out, static_cast<std::uint32_t>(key.level));
     put(out, key.device.bytes());
-    put(out, key.former.value_or(VerifyKey()).bytes());
+    put(out, static_cast<std::uint32_t>(key.formers.size()));
+    for (const auto& former : key.formers) put(out, former.bytes());
     put(out, static_cast<std::uint32_t>(key.sealed.size()));
     out += key.sealed;
     return out + sumOf(out);

@@ -1,25 +1,25 @@
 // "device.key" in the state directory, byte for byte: in the clear, or sealed. Pure.
 //
-// In the clear (level "file"), text of one or two lines:
+// In the clear (level "file"), text:
 //   k4.secret.…                the PASERK; it holds seed and public half, so a damaged one is noticed
-//   formerly k4.public.…       see `former`
+//   formerly k4.public.…       one line for each of `formers`
 //
 // Sealed, all integers little endian:
 //   8 bytes  magic "ENTSEAL\n"
 //   u32      version, 1
 //   u32      level: 1 systemd-creds, 2 tpm2
 //   32 bytes the device's public key: who the device is must be known while its secret is out of reach
-//   32 bytes `former`, all zero if there is none
+//   u32      how many `formers`, 0 to 8; 32 bytes for each
 //   u32      length of what follows but the checksum, 1 to 1024
 //   …        the sealed seed, in the form of its level
 //   32 bytes BLAKE2b-256 of everything before it. Tells damage, which a backup heals, from another TPM, which nothing
 //            does; no protection against forgery
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "daemon/key_level.h"
 #include "license/keyring.h"
@@ -28,17 +28,19 @@ namespace entitle {
 
 inline constexpr std::size_t maxKeyFileBytes = 2048;
 
-// `former`: the key before this one, when that was lost. The license it was given stays in force, while its grace
-// lasts, until this one has its own.
+// `formers`: the keys before this one that were lost, the latest first. The license that one of them was given stays in
+// force, while its grace lasts, until this one has its own: which of them has it is not known here.
+inline constexpr std::size_t maxFormers = 8;
+
 struct PlainKey {
     SecretKey key;
-    std::optional<VerifyKey> former;
+    std::vector<VerifyKey> formers;
 };
 
 struct SealedKey {
     KeyLevel level = KeyLevel::tpm2;
     VerifyKey device;
-    std::optional<VerifyKey> former;
+    std::vector<VerifyKey> formers;
     std::string sealed;
     bool operator==(const SealedKey&) const = default;
 };
@@ -48,9 +50,8 @@ enum class KeyFormError {
     newerVersion,  // of a newer entitled: never overwritten, never guessed at
 };
 
-// Secret: the caller wipes it.
+// Throw std::invalid_argument for what readKey would refuse. The first is secret: the caller wipes it.
 std::string printKey(const PlainKey&);
-// Throws std::invalid_argument for what readKey would refuse.
 std::string printKey(const SealedKey&);
 
 // What is read prints as the same bytes.

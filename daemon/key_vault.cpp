@@ -46,6 +46,14 @@ std::string adviceForAwaited(KeyLevel level) {
            "a new key (entitled --new-key) and activate the license anew.";
 }
 
+// Of the one that takes its place.
+std::vector<VerifyKey> formersAfter(const VerifyKey& lost, const std::vector<VerifyKey>& before) {
+    std::vector<VerifyKey> formers{lost};
+    formers.insert(formers.end(), before.begin(), before.end());
+    if (formers.size() > maxFormers) formers.resize(maxFormers);
+    return formers;
+}
+
 }  // namespace
 
 DeviceKeyVault::DeviceKeyVault(OwnedDirectory& directory, std::optional<KeyLevel> wanted, std::vector<Sealer*> sealers)
@@ -69,7 +77,7 @@ FileResult<OpenedKey> DeviceKeyVault::open() {
         // A death while a lost key was being replaced: its successor was whole already.
         content = directory_.read(nextName, maxKeyFileBytes);
         const bool whole = content && *content && readKey(**content).index() != 0;
-        if (!whole) return make(std::nullopt, "");
+        if (!whole) return make({}, "");
         if (auto taken = directory_.rename(nextName, keyName); taken.has_error()) return taken.error();
     } else {
         // What such a death leaves may hold the key in the clear.
@@ -83,7 +91,7 @@ FileResult<OpenedKey> DeviceKeyVault::open() {
         return FileProblem{FileFault::newerFormat,
                            pathOfKey() + " was written by a newer entitled: install that version again"};
     }
-    return make(std::nullopt, "it is damaged");
+    return make({}, "it is damaged");
 }
 
 FileResult<OpenedKey> DeviceKeyVault::unsealed(SealedKey sealed) {
@@ -92,13 +100,14 @@ FileResult<OpenedKey> DeviceKeyVault::unsealed(SealedKey sealed) {
                        : SealResult<Seed>(SealProblem{SealFault::absent, "this program cannot open that level"});
     if (seed) {
         auto key = SecretKey::fromSeed(seed->bytes());
-        if (key.verifyKey() == sealed.device) return settle({std::move(key), sealed.former}, sealed.level);
-        return make(sealed.device, "what was sealed is not its seed");
+        if (key.verifyKey() == sealed.device) return settle({std::move(key), std::move(sealed.formers)}, sealed.level);
+        return make(formersAfter(sealed.device, sealed.formers), "what was sealed is not its seed");
     }
     const auto& why = seed.error();
-    if (why.fault == SealFault::foreign || why.fault == SealFault::damaged) return make(sealed.device, why.message);
+    if (why.fault == SealFault::foreign || why.fault == SealFault::damaged)
+        return make(formersAfter(sealed.device, sealed.formers), why.message);
     OpenedKey opened{DeviceKey::outOfReach(sealed.device, why.message), sealed.level, {}};
-    opened.key.former = sealed.former;
+    opened.key.formers = sealed.formers;
     opened.findings.push_back(problem(
         "The device key is sealed (" + std::string(toString(sealed.level)) + ") and out of reach: " + why.message + ".",
         adviceForAwaited(sealed.level)));
@@ -142,12 +151,12 @@ FileResult<OpenedKey> DeviceKeyVault::settle(PlainKey plain, KeyLevel level) {
         }
     }
     OpenedKey opened{DeviceKey(std::move(plain.key)), level, std::move(findings)};
-    opened.key.former = plain.former;
+    opened.key.formers = std::move(plain.formers);
     return opened;
 }
 
-FileResult<OpenedKey> DeviceKeyVault::make(const std::optional<VerifyKey>& former, std::string lostBecause) {
-    PlainKey plain{SecretKey::generate(), former};
+FileResult<OpenedKey> DeviceKeyVault::make(std::vector<VerifyKey> formers, std::string lostBecause) {
+    PlainKey plain{SecretKey::generate(), std::move(formers)};
     std::vector<KeyLevel> levels;
     if (wanted_) {
         levels.push_back(*wanted_);
@@ -168,7 +177,7 @@ FileResult<OpenedKey> DeviceKeyVault::make(const std::optional<VerifyKey>& forme
         }
         if (!lostBecause.empty()) findings.push_back(lost(lostBecause, stored->aside));
         OpenedKey opened{DeviceKey(std::move(plain.key)), level, std::move(findings)};
-        opened.key.former = plain.former;
+        opened.key.formers = std::move(plain.formers);
         return opened;
     }
     return FileProblem{FileFault::unavailable, "no device key can be made at the level " +
@@ -179,15 +188,16 @@ FileResult<OpenedKey> DeviceKeyVault::make(const std::optional<VerifyKey>& forme
 FileResult<OpenedKey> DeviceKeyVault::replace() {
     auto content = directory_.read(keyName, maxKeyFileBytes);
     if (content.has_error() && content.error().fault != FileFault::tooLarge) return content.error();
-    std::optional<VerifyKey> former;
+    std::vector<VerifyKey> formers;
     if (content && *content) {
         const Wiped file(**std::move(content));
         const auto key = readKey(file.text);
-        if (const auto* plain = std::get_if<PlainKey>(&key)) former = plain->key.verifyKey();
-        if (const auto* sealed = std::get_if<SealedKey>(&key)) former = sealed->device;
+        if (const auto* plain = std::get_if<PlainKey>(&key))
+            formers = formersAfter(plain->key.verifyKey(), plain->formers);
+        if (const auto* sealed = std::get_if<SealedKey>(&key)) formers = formersAfter(sealed->device, sealed->formers);
     }
     awaited_.reset();
-    return make(former, "");
+    return make(std::move(formers), "");
 }
 
 // --- storing
@@ -205,7 +215,7 @@ FileResult<DeviceKeyVault::Stored> DeviceKeyVault::store(const PlainKey& plain, 
         if (!sealer) return Stored{"this program cannot seal at that level", ""};
         auto sealed = sealer->seal(seed, device);
         if (!sealed) return Stored{sealed.error().message, ""};
-        bytes = printKey(SealedKey{level, device, plain.former, *std::move(sealed)});
+        bytes = printKey(SealedKey{level, device, plain.formers, *std::move(sealed)});
     }
     const Wiped next(std::move(bytes));
     if (auto written = directory_.replace(nextName, next.text); written.has_error()) return written.error();

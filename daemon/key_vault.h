@@ -47,7 +47,7 @@ class DeviceKeyVault {
         std::string obstacle;  // why this level cannot be had: nothing was changed. "": it was stored
         std::string aside;     // the name that the file before has now
     };
-    FileResult<OpenedKey> make(const std::optional<VerifyKey>& former, std::string lostBecause);
+    FileResult<OpenedKey> make(std::vector<VerifyKey> formers, std::string lostBecause);
     FileResult<OpenedKey> settle(PlainKey key, KeyLevel level);
     FileResult<OpenedKey> unsealed(SealedKey sealed);
     FileResult<Stored> store(const PlainKey& key, KeyLevel level, Before before);

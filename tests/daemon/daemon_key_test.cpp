@@ -18,9 +18,10 @@ class DaemonKeyTest : public OnlineTest {
         restartOnline();
     }
     void replaceKey() {
-        const auto before = key.verifyKey();
+        auto formers = key.formers;
+        formers.insert(formers.begin(), key.verifyKey());
         key = SecretKey::generate();
-        key.former = before;
+        key.formers = std::move(formers);
         restartOnline();
     }
     bool finds(Finding::Level level, const std::string& check) {
@@ -85,6 +86,17 @@ TEST_F(DaemonKeyTest, ALostKeysLicenseHoldsOnItsHardwareUntilItsGraceEnds) {
     clock.pass(std::chrono::days{7});
     daemon->wake();
     EXPECT_EQ(daemon->status().standing, Standing::expired);
+}
+
+TEST_F(DaemonKeyTest, ALicenseOutlivesItsKeyAlsoWhenTheNextOneIsLostBeforeItHasOne) {
+    replaceKey();
+    replaceKey();
+    EXPECT_EQ(daemon->status().standing, Standing::active);
+    EXPECT_TRUE(finds(Finding::Level::warning, "key"));
+    EXPECT_TRUE(daemon->verifyAudit().intact) << "what each of them signed is still vouched for";
+    hardware = hardwareOf("1234");
+    restartOnline();
+    EXPECT_EQ(daemon->status().standing, Standing::wrongDevice);
 }
 
 TEST_F(DaemonKeyTest, TheSameLicenseKeyEnrolsTheNewKeyAndNotMerelyRenews) {

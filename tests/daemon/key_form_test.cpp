@@ -10,23 +10,24 @@ namespace entitle {
 namespace {
 
 const VerifyKey device = SecretKey::fromSeed({1}).verifyKey();
-const VerifyKey former = SecretKey::fromSeed({2}).verifyKey();
+const VerifyKey former = SecretKey::fromSeed({2}).verifyKey(), earlier = SecretKey::fromSeed({3}).verifyKey();
 
 SealedKey sample() {
-    return {KeyLevel::tpm2, device, former, std::string(200, 's')};
+    return {KeyLevel::tpm2, device, {former, earlier}, std::string(200, 's')};
 }
 
 TEST(KeyForm, WhatIsPrintedReadsAsTheSame) {
     auto key = sample();
     EXPECT_EQ(std::get<SealedKey>(readKey(printKey(key))), key);
-    key.former.reset();
+    key.formers.clear();
     key.level = KeyLevel::systemdCreds;
     EXPECT_EQ(std::get<SealedKey>(readKey(printKey(key))), key);
 
-    for (const auto& before : {std::optional<VerifyKey>(), std::optional(former)}) {
+    for (const auto& before :
+         std::vector<std::vector<VerifyKey>>{{}, {former}, {former, earlier}, std::vector(maxFormers, former)}) {
         const auto plain = readKey(printKey(PlainKey{SecretKey::fromSeed({1}), before}));
         EXPECT_EQ(std::get<PlainKey>(plain).key.verifyKey(), device);
-        EXPECT_EQ(std::get<PlainKey>(plain).former, before);
+        EXPECT_EQ(std::get<PlainKey>(plain).formers, before);
     }
 }
 
@@ -52,7 +53,7 @@ TEST(KeyForm, ANewerVersionIsNotTakenForDamage) {
 }
 
 TEST(KeyForm, OnlyWholeLinesOfAKeyInTheClearAreTaken) {
-    const auto whole = printKey(PlainKey{SecretKey::fromSeed({1}), former});
+    const auto whole = printKey(PlainKey{SecretKey::fromSeed({1}), {former, earlier}});
     for (std::size_t i = 0; i < whole.size(); ++i) {
         if (whole[i] == '\n' && i + 1 < whole.size()) continue;  // what ends there is a key without a former one
         if (i > 0 && whole[i - 1] == '\n') continue;
@@ -61,6 +62,9 @@ TEST(KeyForm, OnlyWholeLinesOfAKeyInTheClearAreTaken) {
     EXPECT_TRUE(std::holds_alternative<KeyFormError>(readKey(whole + "\n")));
     EXPECT_TRUE(std::holds_alternative<KeyFormError>(readKey("\n" + whole)));
     EXPECT_TRUE(std::holds_alternative<KeyFormError>(readKey(whole + former.paserk() + "\n")));
+    auto tooMany = whole;
+    for (std::size_t i = 2; i <= maxFormers; ++i) tooMany += "formerly " + former.paserk() + "\n";
+    EXPECT_TRUE(std::holds_alternative<KeyFormError>(readKey(tooMany)));
 }
 
 TEST(KeyForm, WhatNobodyCouldReadIsNotPrinted) {
@@ -73,7 +77,12 @@ TEST(KeyForm, WhatNobodyCouldReadIsNotPrinted) {
     key.level = KeyLevel::file;
     EXPECT_THROW(printKey(key), std::invalid_argument);
     key = sample();
+    key.formers.assign(maxFormers + 1, former);
+    EXPECT_THROW(printKey(key), std::invalid_argument);
+    EXPECT_THROW(printKey(PlainKey{SecretKey::fromSeed({1}), key.formers}), std::invalid_argument);
+    key.formers.pop_back();
     key.sealed.assign(maxSealedBytes, 's');
+    EXPECT_EQ(std::get<SealedKey>(readKey(printKey(key))), key) << "the largest there is";
     EXPECT_LE(printKey(key).size(), maxKeyFileBytes);
 }
 

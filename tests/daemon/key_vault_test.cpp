@@ -15,6 +15,7 @@
 namespace entitle {
 namespace {
 
+using ::testing::ElementsAre;
 using testing::FaultyCalls;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -260,14 +261,14 @@ TEST(KeyVault, AnotherTpmMeansANewKeyThatRemembersTheOneBefore) {
     const auto opened = place.opened();
     EXPECT_NE(opened.key.verifyKey(), device);
     EXPECT_NE(opened.key.secret(), nullptr);
-    EXPECT_EQ(opened.key.former, device);
+    EXPECT_THAT(opened.key.formers, ElementsAre(device));
     ASSERT_THAT(opened.findings, SizeIs(1));
     EXPECT_EQ(readFile(place.temporary / "device.key.corrupt-1"), sealed) << "what may be wanted again is kept";
 
     place.wanted = KeyLevel::file;
-    EXPECT_EQ(place.opened().key.former, device) << "over every move";
+    EXPECT_THAT(place.opened().key.formers, ElementsAre(device)) << "over every move";
     place.wanted.reset();
-    EXPECT_EQ(place.opened().key.former, device);
+    EXPECT_THAT(place.opened().key.formers, ElementsAre(device));
     EXPECT_THAT(place.opened().findings, IsEmpty());
 }
 
@@ -284,7 +285,7 @@ TEST(KeyVault, ACredentialThatIsAnotherOrMissing) {
     CredentialSealer other(std::string(32, 'd'));
     place.sealers = {&other};
     const auto anew = place.opened();
-    EXPECT_EQ(anew.key.former, device);
+    EXPECT_THAT(anew.key.formers, ElementsAre(device));
     EXPECT_EQ(anew.level, KeyLevel::systemdCreds);
 }
 
@@ -295,9 +296,27 @@ TEST(KeyVault, ANewKeyIsMadeOnDemandWhateverStateTheOldOneIsIn) {
     const auto device = place.opened().key.verifyKey();
     place.tpm.there = false;
     const auto made = DeviceKeyVault(*place.directory, std::nullopt, place.sealers).replace().value();
-    EXPECT_EQ(made.key.former, device);
+    EXPECT_THAT(made.key.formers, ElementsAre(device));
     EXPECT_EQ(made.level, KeyLevel::systemdCreds);
     EXPECT_EQ(place.opened().key.verifyKey(), made.key.verifyKey());
+}
+
+// Which of them the license was given to is the license's to say: none is forgotten before it has one of its own.
+TEST(KeyVault, AKeyLostTwiceRemembersBothAndOneLostForEverTheLatest) {
+    Place place;
+    place.all();
+    place.tpm.there = true;
+    const auto first = place.opened().key.verifyKey();
+    place.tpm.secret = 'u';
+    const auto second = place.opened().key.verifyKey();
+    const auto third = DeviceKeyVault(*place.directory, std::nullopt, place.sealers).replace().value();
+    EXPECT_THAT(third.key.formers, ElementsAre(second, first));
+    for (const auto level : {KeyLevel::file, KeyLevel::systemdCreds, KeyLevel::tpm2}) {
+        place.wanted = level;
+        EXPECT_THAT(place.opened().key.formers, ElementsAre(second, first)) << "over every move";
+    }
+    for (std::size_t i = 0; i < maxFormers; ++i) ASSERT_TRUE(DeviceKeyVault(*place.directory, std::nullopt, place.sealers).replace());
+    EXPECT_THAT(place.opened().key.formers, SizeIs(maxFormers));
 }
 
 TEST(KeyVault, AKeyInTheClearIsOverwrittenOnceItsSuccessorIsDurable) {
@@ -310,7 +329,7 @@ TEST(KeyVault, AKeyInTheClearIsOverwrittenOnceItsSuccessorIsDurable) {
     const auto& journal = place.calls.journal();
     const auto taken = std::find(journal.begin(), journal.end(), "rename device.key.next device.key");
     ASSERT_NE(taken, journal.end());
-    EXPECT_THAT(std::vector<std::string>(taken + 1, journal.end()), ::testing::ElementsAre("fsync", "write", "fsync"));
+    EXPECT_THAT(std::vector<std::string>(taken + 1, journal.end()), ElementsAre("fsync", "write", "fsync"));
     EXPECT_EQ(std::count(journal.begin(), taken, "fsync"), 2);
 }
 
@@ -388,7 +407,7 @@ TEST(KeyVault, DeathAtAnyCallOfALostKeysReplacementForgetsNotWhoItWas) {
         [](Place& place) { (void)place.open(); },
         [&](Place& place, unsigned at) {
             const auto opened = place.opened();
-            EXPECT_EQ(opened.key.former, device) << "call " << at;
+            EXPECT_THAT(opened.key.formers, ElementsAre(*device)) << "call " << at;
             EXPECT_NE(opened.key.secret(), nullptr) << "call " << at;
         });
 }

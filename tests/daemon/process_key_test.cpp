@@ -190,6 +190,21 @@ TEST_F(KeyTest, ANewKeyIsMadeOnlyWhileNoDaemonRuns) {
     EXPECT_NE(device(), before);
 }
 
+TEST_F(KeyTest, AKeyThatIsLostTwiceLeavesTheLicenseInForce) {
+    configure();
+    daemon.start();
+    license(100);
+    daemon.crash();
+    const std::vector<std::string> command{ENTITLED_BINARY, "--config", daemon.config(), "--new-key"};
+    for (int i = 0; i < 2; ++i) ASSERT_EQ(Child(command, daemon.files / "log").end(), 0) << daemon.log();
+    daemon.start();
+    EXPECT_TRUE(active());
+    daemon.crash();
+    tpm->clear();
+    daemon.start();
+    EXPECT_TRUE(active()) << "nor does a third loss";
+}
+
 TEST_F(KeyTest, TheDaemonKeepsNothingOfTheTpmsLibrariesAndNoProcess) {
     configure();
     daemon.start();

@@ -188,7 +188,7 @@ TEST(SealedKeyFile, OpensOnItsOwnTpmOnly) {
     EXPECT_EQ(again.key.verifyKey(), made.key.verifyKey());
     EXPECT_NE(again.key.secret(), nullptr);
     const auto moved = DeviceKeyVault(*directory, std::nullopt, {&another}).open().value();
-    EXPECT_EQ(moved.key.former, made.key.verifyKey());
+    EXPECT_THAT(moved.key.formers, ::testing::ElementsAre(made.key.verifyKey()));
     EXPECT_NE(moved.key.secret(), nullptr);
 }
 
