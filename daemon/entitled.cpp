@@ -102,7 +102,9 @@ std::string makeNewKey(const Config& config) {
     const auto made = orCannotStart(vault.replace());
     return "This machine's new device id is " + deviceIdOf(made.key.verifyKey()).value + "; its key rests as " +
            std::string(toString(made.level)) +
-           ". A license that was in force stays so while its grace lasts: start entitled, and activate it anew.";
+           (made.key.formers.empty() ? ". Start entitled, and activate the license anew."
+                                     : ". A license that was in force stays so while its grace lasts: start entitled, "
+                                       "and activate it anew.");
 }
 
 Entitled::Entitled(Config config, std::optional<std::string> configPath)

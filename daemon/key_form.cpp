@@ -70,6 +70,15 @@ std::optional<KeyLevel> sealedLevel(std::uint32_t number) {
     return std::nullopt;
 }
 
+std::optional<std::vector<VerifyKey>> takeFormers(Cursor& cursor) {
+    const auto count = cursor.number();
+    if (count > maxFormers) return std::nullopt;
+    std::vector<VerifyKey> formers;
+    for (std::uint32_t i = 0; i < count; ++i) formers.emplace_back(cursor.key());
+    if (!cursor.good()) return std::nullopt;
+    return formers;
+}
+
 std::variant<KeyFormError, PlainKey, SealedKey> readSealed(std::string_view bytes) {
     Cursor cursor(bytes);
     cursor.take(magic.size());
@@ -84,12 +93,12 @@ std::variant<KeyFormError, PlainKey, SealedKey> readSealed(std::string_view byte
     const auto stated = cursor.number();
     const auto level = sealedLevel(cursor.number());
     key.device = VerifyKey(cursor.key());
-    const auto formers = cursor.number();
-    for (std::uint32_t i = 0; i < std::min<std::size_t>(formers, maxFormers); ++i)
-        key.formers.emplace_back(cursor.key());
+    const auto formers = takeFormers(cursor);
+    if (!formers) return KeyFormError::damaged;
+    key.formers = *formers;
     const auto length = cursor.number();
-    if (!cursor.good() || stated != version || !level || formers > maxFormers || length == 0 ||
-        length > maxSealedBytes || length != cursor.left())
+    if (!cursor.good() || stated != version || !level || length == 0 || length > maxSealedBytes ||
+        length != cursor.left())
         return KeyFormError::damaged;
     key.level = *level;
     key.sealed = cursor.take(length);
@@ -142,6 +151,18 @@ std::string printKey(const SealedKey& key) {
 std::variant<KeyFormError, PlainKey, SealedKey> readKey(std::string_view bytes) {
     if (bytes.size() > maxKeyFileBytes) return KeyFormError::damaged;
     return bytes.starts_with(magic) ? readSealed(bytes) : readPlain(bytes);
+}
+
+std::vector<VerifyKey> devicesNamedIn(std::string_view damaged) {
+    if (!damaged.starts_with(magic)) return {};
+    Cursor cursor(damaged.substr(magic.size()));
+    if (cursor.number() != version) return {};
+    cursor.number();  // the level
+    std::vector<VerifyKey> devices{VerifyKey(cursor.key())};
+    if (!cursor.good()) return {};
+    if (const auto formers = takeFormers(cursor)) devices.insert(devices.end(), formers->begin(), formers->end());
+    if (devices.size() > maxFormers) devices.resize(maxFormers);
+    return devices;
 }
 
 }  // namespace entitle

@@ -57,4 +57,8 @@ std::string printKey(const SealedKey&);
 // What is read prints as the same bytes.
 std::variant<KeyFormError, PlainKey, SealedKey> readKey(std::string_view);
 
+// The devices that a damaged sealed one of version 1 still names, its own first: a seed that is lost must not take
+// along who the device was. No more than a hint, as any of them may be what is damaged.
+std::vector<VerifyKey> devicesNamedIn(std::string_view damaged);
+
 }  // namespace entitle

@@ -22,19 +22,33 @@ Finding problem(std::string message, std::string advice) {
     return {"key", Finding::Level::problem, std::move(message), std::move(advice)};
 }
 
-Finding notMoved(KeyLevel to, KeyLevel from, const std::string& why) {
+struct NotHad {
+    KeyLevel level;
+    std::string why;
+};
+
+// Said once it is settled where the key rests.
+Finding notMoved(const NotHad& to, KeyLevel rests) {
     return {"key", Finding::Level::warning,
-            "The device key could not be moved to " + std::string(toString(to)) + " and rests as " +
-                std::string(toString(from)) + ": " + why + ".",
+            "The device key could not be moved to " + std::string(toString(to.level)) + " and rests as " +
+                std::string(toString(rests)) + ": " + to.why + ".",
             "It is tried again at the next start. To leave it as it is, name the level in entitled.toml ([key] "
             "protection)."};
 }
 
-Finding lost(const std::string& why, const std::string& aside) {
+Finding lost(const std::string& why, const std::string& aside, const std::string& license) {
     return problem("The device key was lost (" + why + ") and is kept as " + aside + "; a new one was made.",
-                   "This machine has a new device id. A sealed key's license stays in force while its grace lasts: "
-                   "activate it anew before that ends (entitlectl activate KEY), or ask for a new file (entitlectl "
-                   "request).");
+                   "This machine has a new device id. " + license +
+                       ": activate it anew (entitlectl activate KEY), or ask for a new file (entitlectl request).");
+}
+
+// What is left of the license, as the start of a sentence.
+std::string licenseAfter(bool damaged, bool remembered) {
+    if (!remembered) return "Whose the license was is not known any more, so it is not in force";
+    if (damaged)
+        return "The license stays in force while its grace lasts if the damaged file still says whose it was "
+               "(entitlectl status)";
+    return "The license stays in force while its grace lasts";
 }
 
 std::string adviceForAwaited(KeyLevel level) {
@@ -77,7 +91,7 @@ FileResult<OpenedKey> DeviceKeyVault::open() {
         // A death while a lost key was being replaced: its successor was whole already.
         content = directory_.read(nextName, maxKeyFileBytes);
         const bool whole = content && *content && readKey(**content).index() != 0;
-        if (!whole) return make({}, "");
+        if (!whole) return make({}, {});
         if (auto taken = directory_.rename(nextName, keyName); taken.has_error()) return taken.error();
     } else {
         // What such a death leaves may hold the key in the clear.
@@ -91,7 +105,7 @@ FileResult<OpenedKey> DeviceKeyVault::open() {
         return FileProblem{FileFault::newerFormat,
                            pathOfKey() + " was written by a newer entitled: install that version again"};
     }
-    return make({}, "it is damaged");
+    return make(devicesNamedIn(file.text), {"it is damaged", true});
 }
 
 FileResult<OpenedKey> DeviceKeyVault::unsealed(SealedKey sealed) {
@@ -101,11 +115,11 @@ FileResult<OpenedKey> DeviceKeyVault::unsealed(SealedKey sealed) {
     if (seed) {
         auto key = SecretKey::fromSeed(seed->bytes());
         if (key.verifyKey() == sealed.device) return settle({std::move(key), std::move(sealed.formers)}, sealed.level);
-        return make(formersAfter(sealed.device, sealed.formers), "what was sealed is not its seed");
+        return make(formersAfter(sealed.device, sealed.formers), {"what was sealed is not its seed", true});
     }
     const auto& why = seed.error();
     if (why.fault == SealFault::foreign || why.fault == SealFault::damaged)
-        return make(formersAfter(sealed.device, sealed.formers), why.message);
+        return make(formersAfter(sealed.device, sealed.formers), {why.message});
     OpenedKey opened{DeviceKey::outOfReach(sealed.device, why.message), sealed.level, {}};
     opened.key.formers = sealed.formers;
     opened.findings.push_back(problem(
@@ -126,7 +140,7 @@ SealResult<SecretKey> DeviceKeyVault::accept(const Seed& seed) const {
 // -------------------------------------------------------------------------------------------------
 
 FileResult<OpenedKey> DeviceKeyVault::settle(PlainKey plain, KeyLevel level) {
-    std::vector<Finding> findings;
+    std::vector<NotHad> notHad;
     if (wanted_ && *wanted_ != level) {
         const auto stored = store(plain, *wanted_, Before::wiped);
         if (stored && stored->obstacle.empty()) {
@@ -136,7 +150,7 @@ FileResult<OpenedKey> DeviceKeyVault::settle(PlainKey plain, KeyLevel level) {
                                "the device key rests as " + std::string(toString(level)) + " and cannot be moved to " +
                                    std::string(toString(*wanted_)) + ", as [key] protection asks: " + stored->obstacle};
         } else {
-            findings.push_back(notMoved(*wanted_, level, stored.error().message));
+            notHad.push_back({*wanted_, stored.error().message});
         }
     } else if (!wanted_) {
         for (Sealer* sealer : sealers_) {
@@ -147,15 +161,16 @@ FileResult<OpenedKey> DeviceKeyVault::settle(PlainKey plain, KeyLevel level) {
                 level = sealer->level();
                 break;
             }
-            findings.push_back(notMoved(sealer->level(), level, stored ? stored->obstacle : stored.error().message));
+            notHad.push_back({sealer->level(), stored ? stored->obstacle : stored.error().message});
         }
     }
-    OpenedKey opened{DeviceKey(std::move(plain.key)), level, std::move(findings)};
+    OpenedKey opened{DeviceKey(std::move(plain.key)), level, {}};
+    for (const auto& one : notHad) opened.findings.push_back(notMoved(one, level));
     opened.key.formers = std::move(plain.formers);
     return opened;
 }
 
-FileResult<OpenedKey> DeviceKeyVault::make(std::vector<VerifyKey> formers, std::string lostBecause) {
+FileResult<OpenedKey> DeviceKeyVault::make(std::vector<VerifyKey> formers, const Loss& loss) {
     PlainKey plain{SecretKey::generate(), std::move(formers)};
     std::vector<KeyLevel> levels;
     if (wanted_) {
@@ -165,24 +180,26 @@ FileResult<OpenedKey> DeviceKeyVault::make(std::vector<VerifyKey> formers, std::
             if (sealer->obstacle().empty()) levels.push_back(sealer->level());
         levels.push_back(KeyLevel::file);
     }
-    std::vector<Finding> findings;
-    std::string why;
+    std::vector<NotHad> notHad;
     for (const auto level : levels) {
         auto stored = store(plain, level, Before::setAside);
         if (stored.has_error()) return stored.error();
         if (!stored->obstacle.empty()) {
-            why = std::move(stored->obstacle);
-            if (!wanted_) findings.push_back(notMoved(level, levels.back(), why));
+            notHad.push_back({level, std::move(stored->obstacle)});
             continue;
         }
-        if (!lostBecause.empty()) findings.push_back(lost(lostBecause, stored->aside));
-        OpenedKey opened{DeviceKey(std::move(plain.key)), level, std::move(findings)};
+        OpenedKey opened{DeviceKey(std::move(plain.key)), level, {}};
+        for (const auto& one : notHad) opened.findings.push_back(notMoved(one, level));
+        if (!loss.why.empty()) {
+            const auto license = licenseAfter(loss.damaged, !plain.formers.empty());
+            opened.findings.push_back(lost(loss.why, stored->aside, license));
+        }
         opened.key.formers = std::move(plain.formers);
         return opened;
     }
     return FileProblem{FileFault::unavailable, "no device key can be made at the level " +
                                                    std::string(toString(*wanted_)) +
-                                                   ", as [key] protection asks: " + why};
+                                                   ", as [key] protection asks: " + notHad.back().why};
 }
 
 FileResult<OpenedKey> DeviceKeyVault::replace() {
@@ -191,13 +208,14 @@ FileResult<OpenedKey> DeviceKeyVault::replace() {
     std::vector<VerifyKey> formers;
     if (content && *content) {
         const Wiped file(**std::move(content));
+        formers = devicesNamedIn(file.text);
         const auto key = readKey(file.text);
         if (const auto* plain = std::get_if<PlainKey>(&key))
             formers = formersAfter(plain->key.verifyKey(), plain->formers);
         if (const auto* sealed = std::get_if<SealedKey>(&key)) formers = formersAfter(sealed->device, sealed->formers);
     }
     awaited_.reset();
-    return make(std::move(formers), "");
+    return make(std::move(formers), {});
 }
 
 // --- storing

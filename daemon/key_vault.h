@@ -47,7 +47,11 @@ class DeviceKeyVault {
         std::string obstacle;  // why this level cannot be had: nothing was changed. "": it was stored
         std::string aside;     // the name that the file before has now
     };
-    FileResult<OpenedKey> make(std::vector<VerifyKey> formers, std::string lostBecause);
+    struct Loss {
+        std::string why;  // "": it was not lost, there was none or it was given up
+        bool damaged = false;
+    };
+    FileResult<OpenedKey> make(std::vector<VerifyKey> formers, const Loss&);
     FileResult<OpenedKey> settle(PlainKey key, KeyLevel level);
     FileResult<OpenedKey> unsealed(SealedKey sealed);
     FileResult<Stored> store(const PlainKey& key, KeyLevel level, Before before);

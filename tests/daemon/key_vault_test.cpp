@@ -107,6 +107,63 @@ TEST(KeyVault, EveryChangedByteAndEveryTruncationIsNoticedAndKeptAside) {
     }
 }
 
+TEST(KeyVault, ADamagedSealedKeyIsAsLostAndStillTellsWhoItWas) {
+    Place place;
+    place.all();
+    const auto earlier = place.opened().key.verifyKey();
+    const auto device = DeviceKeyVault(*place.directory, std::nullopt, place.sealers).replace().value().key.verifyKey();
+    std::filesystem::remove(place.temporary / "device.key.corrupt-1");
+    const auto whole = readFile(place.file);
+    constexpr std::size_t versionEnds = 12, deviceBegins = 16, deviceEnds = 48, countEnds = 52, formerEnds = 84;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        auto damaged = whole;
+        damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
+        for (const auto& text : {damaged, whole.substr(0, i), whole + "x"}) {
+            writeFile(place.file, text);
+            const auto opened = place.open();
+            if (i >= 8 && i < versionEnds && text == damaged) {
+                ASSERT_EQ(opened.error().fault, FileFault::newerFormat) << i;
+                continue;
+            }
+            ASSERT_TRUE(opened) << i;
+            ASSERT_NE(opened->key.verifyKey(), device) << i;
+            ASSERT_THAT(opened->findings, SizeIs(1)) << i;
+            ASSERT_EQ(readFile(place.temporary / "device.key.corrupt-1"), text);
+            std::filesystem::remove(place.temporary / "device.key.corrupt-1");
+            const auto& formers = opened->key.formers;
+            // How many are told, and which of them the damage is in.
+            const bool cut = text.size() < whole.size(), changed = text == damaged;
+            std::size_t told = 2;
+            if (cut ? i < deviceEnds : changed && i < 8) {
+                told = 0;
+            } else if (cut ? i < formerEnds : changed && i >= deviceEnds && i < countEnds) {
+                told = 1;
+            }
+            ASSERT_THAT(formers, SizeIs(told)) << i;
+            if (told > 0) {
+                ASSERT_EQ(formers[0] == device, !(changed && i >= deviceBegins && i < deviceEnds)) << i;
+            }
+            if (told > 1) {
+                ASSERT_EQ(formers[1] == earlier, !(changed && i >= countEnds && i < formerEnds)) << i;
+            }
+            ASSERT_THAT(opened->findings[0].advice,
+                        HasSubstr(formers.empty() ? "is not known any more" : "if the damaged file still says whose"))
+                << i;
+        }
+    }
+}
+
+TEST(KeyVault, ADamagedSealedKeyThatIsGivenUpStillTellsWhoItWas) {
+    Place place;
+    place.all();
+    const auto device = place.opened().key.verifyKey();
+    auto damaged = readFile(place.file);
+    damaged.back() = static_cast<char>(damaged.back() ^ 1);
+    writeFile(place.file, damaged);
+    const auto made = DeviceKeyVault(*place.directory, std::nullopt, place.sealers).replace().value();
+    EXPECT_THAT(made.key.formers, ElementsAre(device));
+}
+
 TEST(KeyVault, ADamagedKeyIsSaidInWordsThatDoNotShowIt) {
     Place place;
     (void)place.opened();
@@ -118,6 +175,7 @@ TEST(KeyVault, ADamagedKeyIsSaidInWordsThatDoNotShowIt) {
     EXPECT_THAT(opened.findings[0].message, HasSubstr("device.key.corrupt-1"));
     EXPECT_THAT(opened.findings[0].message, ::testing::Not(HasSubstr(damaged.substr(10, 20))));
     EXPECT_THAT(opened.findings[0].advice, HasSubstr("entitlectl activate"));
+    EXPECT_THAT(opened.findings[0].advice, HasSubstr("not in force")) << "nothing tells whose the license was";
     writeFile(place.file, std::string(5'000, 'x'));
     EXPECT_THAT(place.opened().findings, SizeIs(1)) << "nor one that is too large";
 }
@@ -227,6 +285,20 @@ TEST(KeyVault, AMoveThatFailsLeavesTheKeyWhereItIsAndIsSaid) {
     }
 }
 
+TEST(KeyVault, WhatCouldNotBeHadIsSaidWithTheLevelThatWas) {
+    for (const bool anew : {true, false}) {
+        Place place;
+        if (!anew) (void)place.opened();
+        place.all();
+        place.tpm.there = true;
+        place.tpm.fault = SealFault::busy;
+        const auto opened = place.opened();
+        EXPECT_EQ(opened.level, KeyLevel::systemdCreds);
+        ASSERT_THAT(opened.findings, SizeIs(1));
+        EXPECT_THAT(opened.findings[0].message, HasSubstr("could not be moved to tpm2 and rests as systemd-creds"));
+    }
+}
+
 TEST(KeyVault, ATpmThatDoesNotAnswerCostsNoKey) {
     Place place;
     place.all();
@@ -263,6 +335,7 @@ TEST(KeyVault, AnotherTpmMeansANewKeyThatRemembersTheOneBefore) {
     EXPECT_NE(opened.key.secret(), nullptr);
     EXPECT_THAT(opened.key.formers, ElementsAre(device));
     ASSERT_THAT(opened.findings, SizeIs(1));
+    EXPECT_THAT(opened.findings[0].advice, HasSubstr("The license stays in force while its grace lasts: activate"));
     EXPECT_EQ(readFile(place.temporary / "device.key.corrupt-1"), sealed) << "what may be wanted again is kept";
 
     place.wanted = KeyLevel::file;
@@ -315,7 +388,8 @@ TEST(KeyVault, AKeyLostTwiceRemembersBothAndOneLostForEverTheLatest) {
         place.wanted = level;
         EXPECT_THAT(place.opened().key.formers, ElementsAre(second, first)) << "over every move";
     }
-    for (std::size_t i = 0; i < maxFormers; ++i) ASSERT_TRUE(DeviceKeyVault(*place.directory, std::nullopt, place.sealers).replace());
+    for (std::size_t i = 0; i < maxFormers; ++i)
+        ASSERT_TRUE(DeviceKeyVault(*place.directory, std::nullopt, place.sealers).replace());
     EXPECT_THAT(place.opened().key.formers, SizeIs(maxFormers));
 }
 
