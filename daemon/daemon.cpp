@@ -361,7 +361,9 @@ StatusAnswer Daemon::status() const {
     answer.lastFailure = lastFailure_;
     if (const auto& obstacle = seams_.deviceKey.obstacle(); !obstacle.empty()) {
         answer.lastFailureAt = startedAt_;
-        answer.lastFailure = "The device key is out of reach: " + obstacle + ".";
+        answer.lastFailure = seams_.deviceKey.isLost()
+                                 ? "The device key is lost: " + obstacle + ". " + std::string(wayBackFromLostKey)
+                                 : "The device key is out of reach: " + obstacle + ".";
     }
     if (!record_.state.attempts.empty()) {
         answer.authorityCode = objection_.code;

@@ -133,6 +133,8 @@ class Daemon {
     void unfollow(ContactWatcher&);
     // The device key's secret was out of reach, and is in reach again.
     void keyReturned();
+    // It has turned out that it never will be: seams.deviceKey says so and why.
+    void keyLost();
     // The machine has a network again: what is due, and what found nobody, is asked now. Not what the authority asked
     // to wait with.
     void networkBack();

@@ -51,6 +51,15 @@ void Daemon::keyReturned() {
     announce();
 }
 
+void Daemon::keyLost() {
+    std::erase_if(settings_.startFindings, [](const Finding& finding) { return finding.check == "key"; });
+    settings_.startFindings.push_back(
+        {"key", Finding::Level::problem, "The device key is lost: " + seams_.deviceKey.obstacle() + ".",
+         std::string(wayBackFromLostKey) + " The license in force stays so while its grace lasts."});
+    note("key-lost", "{}", look());
+    announce();
+}
+
 // There is somebody to ask, and something to sign with.
 void Daemon::askWhatWaits() {
     Now now = look();
@@ -84,6 +93,9 @@ std::optional<AdminRefusal> Daemon::notOnline() const {
 std::optional<AdminRefusal> Daemon::keyOutOfReach() const {
     const auto& why = seams_.deviceKey.obstacle();
     if (why.empty()) return std::nullopt;
+    if (seams_.deviceKey.isLost())
+        return AdminRefusal{"key-out-of-reach", "Nothing can be signed for this machine, its key is lost: " + why +
+                                                    ". " + std::string(wayBackFromLostKey)};
     return AdminRefusal{"key-out-of-reach", "Nothing can be signed for this machine: " + why +
                                                 ". The key is tried again by itself; entitlectl doctor says more."};
 }

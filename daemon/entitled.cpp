@@ -172,12 +172,17 @@ void Entitled::awaitKey() {
     if (!vault_->awaited() || vault_->awaited()->level != KeyLevel::tpm2) return;
     awaitedKey_.emplace(io_, *tpm_, *vault_, [this](SealResult<SecretKey> found) {
         loop_.enter([&] {
-            if (!found) return log().error("the device key stays out of reach: {}", found.error().message);
             auto formers = std::move(key_->key.formers);
-            key_->key = DeviceKey(std::move(*found));
+            key_->key =
+                found ? DeviceKey(std::move(*found)) : DeviceKey::lost(key_->key.verifyKey(), found.error().message);
             key_->key.formers = std::move(formers);
-            log().info("the device key is in reach again");
-            daemon_->keyReturned();
+            if (found) {
+                log().info("the device key is in reach again");
+                daemon_->keyReturned();
+            } else {
+                log().error("the device key is lost: {}. {}", key_->key.obstacle(), wayBackFromLostKey);
+                daemon_->keyLost();
+            }
         });
     });
 }

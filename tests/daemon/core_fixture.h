@@ -90,6 +90,7 @@ class DaemonTest : public ::testing::Test {
         settings.lower = lower;
         settings.slots.perUser = perUser;
         settings.keyLevel = "file";
+        settings.startFindings = startFindings;
         settings.version = "0.1.0";
         daemon =
             std::make_unique<Daemon>(Daemon::Seams{clock, store, *audit, key, [this] { return hardware; },
@@ -128,6 +129,7 @@ class DaemonTest : public ::testing::Test {
     MemoryStore store;
     Issuer issuer{today};
     DeviceKey key = SecretKey::generate();
+    std::vector<Finding> startFindings;
     HardwareProbe hardware;
     bool knowsRoots = true;
     LocalLimits lower;

@@ -69,6 +69,23 @@ TEST_F(DaemonKeyTest, BackInReachWhatIsDueIsAskedAtOnce) {
     EXPECT_TRUE(daemon->verifyAudit().intact);
 }
 
+TEST_F(DaemonKeyTest, OneThatTurnsOutToBeLostIsNoLongerSaidToComeBack) {
+    startFindings = {{"key", Finding::Level::problem, "out of reach", "Nothing is lost: it is tried again."}};
+    loseReach();
+    key = DeviceKey::lost(key.verifyKey(), "another TPM sealed it");
+    daemon->keyLost();
+    const auto findings = daemon->diagnose();
+    EXPECT_EQ(std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return f.check == "key"; }), 1);
+    const auto lost = std::find_if(findings.begin(), findings.end(), [](const Finding& f) { return f.check == "key"; });
+    EXPECT_EQ(lost->level, Finding::Level::problem);
+    for (const auto& words :
+         {lost->advice, daemon->status().lastFailure, daemon->activate(key_, 1000, watcher).error().message}) {
+        EXPECT_NE(words.find("Restart entitled: it makes a new key. Then activate"), std::string::npos) << words;
+        EXPECT_EQ(words.find("tried again"), std::string::npos) << words;
+    }
+    EXPECT_EQ(daemon->status().standing, Standing::active);
+}
+
 TEST_F(DaemonKeyTest, ALostKeysLicenseHoldsOnItsHardwareUntilItsGraceEnds) {
     replaceKey();
     EXPECT_EQ(daemon->status().standing, Standing::active);

@@ -190,6 +190,30 @@ TEST_F(KeyTest, ANewKeyIsMadeOnlyWhileNoDaemonRuns) {
     EXPECT_NE(device(), before);
 }
 
+TEST_F(KeyTest, ATpmThatReturnsAndOpensNothingIsSaidWithTheWayBack) {
+    configure();
+    daemon.start();
+    license(100);
+    const auto before = device();
+    daemon.crash();
+    tpm->clear();
+    tpm->switchOff();
+    daemon.start();
+    EXPECT_THAT(daemon.log(), HasSubstr("Nothing is lost"));
+    tpm->switchOn();
+    ASSERT_TRUE(eventually([&] { return daemon.log().find("the device key is lost") != std::string::npos; }))
+        << daemon.log();
+    EXPECT_THAT(daemon.log(), HasSubstr("Restart entitled: it makes a new key. Then activate"));
+    EXPECT_EQ(daemon.puppet(daemon.admin())->ask("request " + (daemon.files / "who")), "key-out-of-reach");
+    EXPECT_TRUE(active());
+    restart();
+    EXPECT_TRUE(active());
+    EXPECT_NE(device(), std::nullopt);
+    EXPECT_NE(device(), before);
+    license(100, 2);
+    EXPECT_TRUE(active());
+}
+
 TEST_F(KeyTest, AKeyThatIsLostTwiceLeavesTheLicenseInForce) {
     configure();
     daemon.start();
