@@ -55,13 +55,13 @@ class Tpm final : public Sealer {
     SealResult<Seed> finishUnsealing(TpmAsking&);
 
     // A digest of the endorsement key's public half; "" if there is none. Asks the TPM unless that is known already, or
-    // the TPM has failed to answer: whoever wants facts of hardware waits for it once.
+    // there is none or it did not answer, to whatever question: whoever wants facts of hardware waits for it once.
     std::string endorsementKey();
 
   private:
     SealResult<TpmAsking> begin(const TpmTask&) const;
     SealResult<std::string> ask(const TpmTask&);
-    SealResult<std::string> taken(SealResult<std::string>);
+    SealResult<std::string> taken(TpmAsking&);
     Place place_;
     std::string endorsementKey_;
     bool silent_ = false;

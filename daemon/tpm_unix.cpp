@@ -157,16 +157,21 @@ SealResult<TpmAsking> Tpm::begin(const TpmTask& task) const {
     return TpmAsking(std::move(reading), child);
 }
 
-SealResult<std::string> Tpm::taken(SealResult<std::string> answer) {
-    silent_ = answer.has_error();
+SealResult<std::string> Tpm::taken(TpmAsking& asking) {
+    const bool inTime = asking.wait(std::chrono::milliseconds{0});
+    auto answer = asking.finish();
+    silent_ = !inTime || (answer.has_error() && answer.error().fault == SealFault::absent);
     return answer;
 }
 
 SealResult<std::string> Tpm::ask(const TpmTask& task) {
     auto asking = begin(task);
-    if (!asking) return taken(asking.error());
+    if (!asking) {
+        silent_ = silent_ || asking.error().fault == SealFault::absent;
+        return asking.error();
+    }
     (void)asking->wait(place_.patience);
-    return taken(asking->finish());
+    return taken(*asking);
 }
 
 SealResult<std::string> Tpm::seal(const Seed& seed, const VerifyKey&) {
@@ -206,7 +211,7 @@ SealResult<TpmAsking> Tpm::beginUnsealing(std::string_view sealed) const {
 }
 
 SealResult<Seed> Tpm::finishUnsealing(TpmAsking& asking) {
-    return seedOf(taken(asking.finish()));
+    return seedOf(taken(asking));
 }
 
 std::string Tpm::endorsementKey() {

@@ -56,17 +56,33 @@ void SoftwareTpm::switchOff() {
     std::filesystem::remove(socket() + ".ctrl");
 }
 
-void SoftwareTpm::clear() const {
+void SoftwareTpm::command(const std::function<unsigned(void* esys)>& given) const {
     ::setenv("TSS2_LOG", "all+NONE", 1);
     TSS2_TCTI_CONTEXT* way = nullptr;
     ESYS_CONTEXT* esys = nullptr;
     if (::Tss2_TctiLdr_Initialize(tcti().c_str(), &way) != TSS2_RC_SUCCESS) throw std::runtime_error("no TPM");
     auto code = ::Esys_Initialize(&esys, way, nullptr);
-    if (code == TSS2_RC_SUCCESS)
-        code = ::Esys_Clear(esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE);
+    if (code == TSS2_RC_SUCCESS) code = given(esys);
     ::Esys_Finalize(&esys);
     ::Tss2_TctiLdr_Finalize(&way);
-    if (code != TSS2_RC_SUCCESS) throw std::runtime_error("the TPM cannot be cleared");
+    if (code != TSS2_RC_SUCCESS) throw std::runtime_error("the TPM refuses the command");
+}
+
+void SoftwareTpm::clear() const {
+    command([](void* esys) {
+        return ::Esys_Clear(static_cast<ESYS_CONTEXT*>(esys), ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                            ESYS_TR_NONE);
+    });
+}
+
+void SoftwareTpm::giveItsOwnerAPassword() const {
+    TPM2B_AUTH password{};
+    password.size = 1;
+    password.buffer[0] = 'p';
+    command([&](void* esys) {
+        return ::Esys_HierarchyChangeAuth(static_cast<ESYS_CONTEXT*>(esys), ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD,
+                                          ESYS_TR_NONE, ESYS_TR_NONE, &password);
+    });
 }
 
 }  // namespace entitle::testing

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,11 +22,13 @@ class SoftwareTpm {
     void freeze() const { swtpm_->signal(SIGSTOP); }
     void thaw() const { swtpm_->signal(SIGCONT); }
     void clear() const;  // TPM2_Clear: its owner's keys are others from now on
+    void giveItsOwnerAPassword() const;
 
     std::string tcti() const { return "swtpm:path=" + socket(); }
 
   private:
     std::string socket() const { return files_ / "tpm.sock"; }
+    void command(const std::function<unsigned(void* esys)>&) const;
     TemporaryDirectory files_;
     std::unique_ptr<Child> swtpm_;
 };

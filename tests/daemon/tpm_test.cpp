@@ -148,6 +148,19 @@ TEST(EndorsementKey, NamesTheTpmOverRestartsAndClearingAndIsAnothersElsewhere) {
     EXPECT_NE(at(other).endorsementKey(), digest);
 }
 
+TEST(EndorsementKey, IsThereWhereSealingIsRefused) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    const auto digest = at(machine).endorsementKey();
+    machine.giveItsOwnerAPassword();
+    auto tpm = at(machine);
+    const auto refused = tpm.seal(Seed(bytes), device);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().fault, SealFault::busy);
+    EXPECT_THAT(refused.error().message, HasSubstr("owner hierarchy has a password"));
+    EXPECT_EQ(tpm.endorsementKey(), digest);
+}
+
 TEST(EndorsementKey, IsAskedForOnce) {
     NEEDS_SOFTWARE_TPM();
     SoftwareTpm machine;
