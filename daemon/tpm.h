@@ -3,8 +3,10 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/owned_directory.h"
 #include "daemon/sealing.h"
@@ -12,6 +14,9 @@
 namespace entitle {
 
 struct TpmTask;  // tpm_work.h
+
+// Children that were killed and do not end: the kernel holds them in the TPM's driver.
+using HeldChildren = std::vector<int>;
 
 // A question under way. Ended, child and all, when it goes.
 class TpmAsking {
@@ -27,10 +32,12 @@ class TpmAsking {
 
   private:
     friend class Tpm;
-    TpmAsking(Descriptor answer, int child) : answer_(std::move(answer)), child_(child) {}
+    TpmAsking(Descriptor answer, int child, std::shared_ptr<HeldChildren> held)
+        : answer_(std::move(answer)), child_(child), held_(std::move(held)) {}
     void end();
     Descriptor answer_;
     int child_ = -1;
+    std::shared_ptr<HeldChildren> held_;
 };
 
 class Tpm final : public Sealer {
@@ -50,7 +57,8 @@ class Tpm final : public Sealer {
     SealResult<std::string> seal(const Seed&, const VerifyKey& device) override;
     SealResult<Seed> unseal(std::string_view sealed, const VerifyKey& device) override;
 
-    // The same without waiting.
+    // The same without waiting. `busy` also while the child of an earlier question does not end: there is never a
+    // second one in such a TPM's driver.
     SealResult<TpmAsking> beginUnsealing(std::string_view sealed) const;
     SealResult<Seed> finishUnsealing(TpmAsking&);
 
@@ -63,6 +71,7 @@ class Tpm final : public Sealer {
     SealResult<std::string> ask(const TpmTask&);
     SealResult<std::string> taken(TpmAsking&);
     Place place_;
+    std::shared_ptr<HeldChildren> held_ = std::make_shared<HeldChildren>();
     std::string endorsementKey_;
     bool silent_ = false;
 };

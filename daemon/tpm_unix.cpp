@@ -75,13 +75,14 @@ void keepOnly(int descriptor) {
 }  // namespace
 
 TpmAsking::TpmAsking(TpmAsking&& other) noexcept
-    : answer_(std::move(other.answer_)), child_(std::exchange(other.child_, -1)) {}
+    : answer_(std::move(other.answer_)), child_(std::exchange(other.child_, -1)), held_(std::move(other.held_)) {}
 
 TpmAsking& TpmAsking::operator=(TpmAsking&& other) noexcept {
     if (this != &other) {
         end();
         answer_ = std::move(other.answer_);
         child_ = std::exchange(other.child_, -1);
+        held_ = std::move(other.held_);
     }
     return *this;
 }
@@ -93,13 +94,14 @@ TpmAsking::~TpmAsking() {
 void TpmAsking::end() {
     if (child_ < 0) return;
     ::kill(child_, SIGKILL);
-    // One that the kernel holds in the TPM's driver does not die yet: it is not waited for.
+    // One that the kernel holds in the TPM's driver does not die yet: it is not waited for here.
     bool ended = false;
     constexpr timespec moment{0, 200'000};
     for (int tries = 0; tries < 250 && !ended; ++tries) {
         ended = ::waitpid(child_, nullptr, WNOHANG) != 0;
         if (!ended) (void)::ppoll(nullptr, 0, &moment, nullptr);
     }
+    if (!ended) held_->push_back(child_);
     child_ = -1;
 }
 
@@ -143,6 +145,9 @@ std::string Tpm::obstacle() const {
 
 SealResult<TpmAsking> Tpm::begin(const TpmTask& task) const {
     if (auto why = obstacle(); !why.empty()) return SealProblem{SealFault::absent, std::move(why)};
+    std::erase_if(*held_, [](int child) { return ::waitpid(child, nullptr, WNOHANG) != 0; });
+    if (!held_->empty())
+        return SealProblem{SealFault::busy, "the TPM has not let go of the process that asked it before"};
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
         return SealProblem{SealFault::busy, std::string("the TPM cannot be asked: ") + std::strerror(errno)};
@@ -154,7 +159,7 @@ SealResult<TpmAsking> Tpm::begin(const TpmTask& task) const {
             answerFrom(task, place_.tcti, writing.get(), static_cast<unsigned>(place_.patience.count() / 1000));
     });
     if (child < 0) return SealProblem{SealFault::busy, "the TPM cannot be asked: no process can be started for it"};
-    return TpmAsking(std::move(reading), child);
+    return TpmAsking(std::move(reading), child, held_);
 }
 
 SealResult<std::string> Tpm::taken(TpmAsking& asking) {

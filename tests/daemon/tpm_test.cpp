@@ -1,8 +1,18 @@
 // Sealing by a real TPM's rules: swtpm behind tpm2-tss, as a machine's TPM stands behind it.
 #include "daemon/tpm.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
+#include <iterator>
+#include <sstream>
+
+#include <fcntl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -129,6 +139,75 @@ TEST(Tpm, AQuestionNobodyWaitsForAnyMoreEndsWithItsProcess) {
     auto asking = tpm.beginUnsealing(sealed).value();
     ASSERT_TRUE(asking.wait(30s));
     EXPECT_EQ(tpm.finishUnsealing(asking).value().bytes(), bytes);
+}
+
+// A tracer that does not look keeps an ended child from its parent, as the kernel does with one inside a driver.
+class Tracer {
+  public:
+    explicit Tracer(pid_t child) {
+        std::array<int, 2> ends{};
+        if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+        process_ = ::fork();
+        if (process_ == 0) {
+            const char held = ::ptrace(PTRACE_SEIZE, child, nullptr, nullptr) == 0 ? 'y' : 'n';
+            (void)!::write(ends[1], &held, 1);
+            for (;;) ::pause();
+        }
+        ::close(ends[1]);
+        char held = 'n';
+        holds = ::read(ends[0], &held, 1) == 1 && held == 'y';
+        ::close(ends[0]);
+    }
+    ~Tracer() {
+        ::kill(process_, SIGKILL);
+        ::waitpid(process_, nullptr, 0);
+    }
+    Tracer(const Tracer&) = delete;
+    Tracer& operator=(const Tracer&) = delete;
+    bool holds = false;
+
+  private:
+    pid_t process_ = -1;
+};
+
+// Of this process: the software TPM's among them.
+std::vector<pid_t> children() {
+    std::istringstream list(testing::readFile("/proc/self/task/" + std::to_string(::getpid()) + "/children"));
+    return {std::istream_iterator<pid_t>(list), {}};
+}
+
+pid_t newChild(const std::vector<pid_t>& before) {
+    for (const auto child : children())
+        if (std::find(before.begin(), before.end(), child) == before.end()) return child;
+    throw std::runtime_error("there is no new child");
+}
+
+TEST(Tpm, OneThatLetsNoProcessGoGetsNoSecondOne) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    auto tpm = at(machine);
+    const auto sealed = tpm.seal(Seed(bytes), device).value();
+    machine.freeze();
+    const auto before = children();
+    {
+        auto asking = std::make_optional(tpm.beginUnsealing(sealed).value());
+        const Tracer tracer(newChild(before));
+        if (!tracer.holds) GTEST_SKIP() << "this user may not trace processes: what a stuck one does is not proven";
+        asking.reset();
+        const auto withTracer = children().size();
+        EXPECT_EQ(withTracer, before.size() + 2) << "it has not ended";
+        machine.thaw();
+        for (int i = 0; i < 3; ++i) {
+            const auto refused = tpm.beginUnsealing(sealed);
+            ASSERT_TRUE(refused.has_error());
+            EXPECT_EQ(refused.error().fault, SealFault::busy);
+            EXPECT_THAT(refused.error().message, HasSubstr("has not let go"));
+            EXPECT_TRUE(tpm.seal(Seed(bytes), device).has_error());
+        }
+        EXPECT_EQ(children().size(), withTracer);
+    }
+    ASSERT_TRUE(testing::eventually([&] { return tpm.unseal(sealed, device).has_value(); }));
+    EXPECT_EQ(children(), before) << "and nothing is left of it";
 }
 
 // --- the endorsement key
