@@ -25,9 +25,9 @@ class SoftwareTpm {
     void giveItsOwnerAPassword() const;
 
     std::string tcti() const { return "swtpm:path=" + socket(); }
+    std::string socket() const { return files_ / "tpm.sock"; }
 
   private:
-    std::string socket() const { return files_ / "tpm.sock"; }
     void command(const std::function<unsigned(void* esys)>&) const;
     TemporaryDirectory files_;
     std::unique_ptr<Child> swtpm_;

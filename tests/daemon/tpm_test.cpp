@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "daemon/hardware.h"
 #include "daemon/key_vault.h"
 #include "daemon/tpm_blob.h"
+#include "tests/daemon/recording_relay.h"
 #include "tests/daemon/software_tpm.h"
 #include "tests/daemon/temporary_directory.h"
 
@@ -208,6 +210,75 @@ TEST(Tpm, OneThatLetsNoProcessGoGetsNoSecondOne) {
     }
     ASSERT_TRUE(testing::eventually([&] { return tpm.unseal(sealed, device).has_value(); }));
     EXPECT_EQ(children(), before) << "and nothing is left of it";
+}
+
+// Whoever asks hands nothing of his own to the process that does it for him, close-on-exec or not.
+TEST(Tpm, TheProcessThatAsksItHasNoneOfOurDescriptors) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    auto tpm = at(machine);
+    const auto sealed = tpm.seal(Seed(bytes), device).value();
+    const Descriptor low(::memfd_create("entitle-left-open", 0));
+    const Descriptor high(::fcntl(low.get(), F_DUPFD, 200));
+    ASSERT_GE(high.get(), 200);
+    machine.freeze();
+    const auto before = children();
+    auto asking = tpm.beginUnsealing(sealed).value();
+    ASSERT_GT(asking.descriptor(), low.get());
+    const auto place = "/proc/" + std::to_string(newChild(before)) + "/fd";
+    const auto open = [&](const std::string& what) {
+        std::size_t count = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(place)) {
+            std::error_code gone;
+            const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
+            if (std::stoi(entry.path().filename()) > 2 && target.find(what) != std::string::npos) ++count;
+        }
+        return count;
+    };
+    // Connected, so it has long begun its work.
+    ASSERT_TRUE(testing::eventually([&] { return open("socket:") == 1; })) << "one way to the TPM, and no other socket";
+    EXPECT_EQ(open("entitle-left-open"), 0U);
+    EXPECT_EQ(open("pipe:"), 1U) << "for the answer";
+    EXPECT_FALSE(asking.wait(0ms)) << "and it is there still";
+    machine.thaw();
+}
+
+// Between processor and TPM a listener learns neither the seed nor what it is encrypted with.
+TEST(Tpm, WhoListensOnTheWayLearnsNoSeed) {
+    NEEDS_SOFTWARE_TPM();
+    SoftwareTpm machine;
+    TemporaryDirectory place;
+    testing::RecordingRelay relay(place / "tpm.sock", machine.socket());
+    std::filesystem::create_symlink(machine.socket() + ".ctrl", place / "tpm.sock.ctrl");
+    const auto seed = Seed::of(SecretKey::generate()).bytes();
+    const std::string secret(seed.begin(), seed.end());
+    Tpm tpm(Tpm::Place{"swtpm:path=" + (place / "tpm.sock"), "", 30s});
+    const auto sealed = tpm.seal(Seed(seed), device).value();
+    const auto heardSealing = relay.heard().size();
+    EXPECT_EQ(tpm.unseal(sealed, device).value().bytes(), seed);
+    const auto heard = relay.heard();
+    ASSERT_GT(heardSealing, 500U);
+    ASSERT_GT(heard.size(), heardSealing + 500U);
+    const auto unique = readTpmBlob(sealed).value().unique;
+    EXPECT_NE(heard.find(std::string(unique.begin(), unique.end()), heardSealing), std::string::npos)
+        << "what crosses in the clear is heard";
+    EXPECT_EQ(heard.find(secret), std::string::npos);
+
+    // TPM2_StartAuthSession: tag, size, code; then the key that the salt is encrypted to, the bound object, a nonce,
+    // the salt. Without a salt the session key is known to whoever has heard the nonces.
+    const std::string command("\x80\x01\0\0\0", 5), code("\0\0\x01\x76", 4), noKey("\x40\0\0\x07", 4);
+    unsigned sessions = 0;
+    for (auto found = heard.find(code); found != std::string::npos; found = heard.find(code, found + 1)) {
+        if (found < 6 || heard.compare(found - 6, 5, command) != 0) continue;
+        ++sessions;
+        EXPECT_NE(heard.substr(found + 4, 4), noKey);
+        const auto number = [&](std::size_t offset) {
+            return static_cast<unsigned char>(heard.at(offset)) << 8 | static_cast<unsigned char>(heard.at(offset + 1));
+        };
+        const auto nonce = found + 12;
+        EXPECT_GE(number(nonce + 2 + static_cast<unsigned>(number(nonce))), 64) << "no salt";
+    }
+    EXPECT_EQ(sessions, 2U);
 }
 
 // --- the endorsement key
