@@ -18,7 +18,8 @@ class AwaitedKey {
     // Called once: the key; or why it never comes, when the TPM is back and does not open it.
     using Done = std::function<void(SealResult<SecretKey>)>;
 
-    // Begins at once. TPM and vault, which has one that is awaited, outlive it.
+    // Begins at once. TPM and vault, which has one that is awaited, outlive it; it outlives the last run of the loop,
+    // whose handlers know it.
     AwaitedKey(boost::asio::io_context&, Tpm&, const DeviceKeyVault&, Done);
     AwaitedKey(const AwaitedKey&) = delete;
     AwaitedKey& operator=(const AwaitedKey&) = delete;

@@ -36,13 +36,13 @@ void AwaitedKey::tryNow() {
     boost::system::error_code failed;
     answer_.assign(::dup(asking_->descriptor()), failed);
     if (failed) return tryLater();
+    const auto over = [this](const boost::system::error_code& error) {
+        if (error == boost::asio::error::operation_aborted) return;
+        if (asking_) answered();  // both may be due at once: the first is the one that counts
+    };
     timer_.expires_after(patience);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        if (!error) answer_.cancel();
-    });
-    answer_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code&) {
-        if (asking_) answered();
-    });
+    timer_.async_wait(over);
+    answer_.async_wait(boost::asio::posix::stream_descriptor::wait_read, over);
 }
 
 // Or the deadline has passed: then it is the end of the question.
