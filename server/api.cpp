@@ -7,6 +7,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "server/log.h"
+
 namespace entitle {
 namespace {
 
@@ -43,6 +45,8 @@ int statusOf(DenialReason reason) {
         case DenialReason::noSigningKey:
         case DenialReason::rootsInReach:
         case DenialReason::badSecret:
+        case DenialReason::unreadable:  // of our own files, as the next
+        case DenialReason::unsafeFile:
             return 503;
         default:
             return 422;
@@ -86,7 +90,10 @@ HttpResponse jsonResponse(const boost::json::object& body, int status) {
 HttpResponse problemOf(const Denial& denial) {
     const int status = statusOf(denial.reason);
     const auto code = ProblemCode::find(toString(denial.reason)).value_or(ProblemCode("refused"));
-    if (status == 503) return problem(status, code, "Nothing can be signed now: come again.", std::chrono::seconds(60));
+    if (status == 503) {
+        logMessage(LogLevel::error, "nothing can be signed: " + denial.message);  // our own affair
+        return problem(status, code, "Nothing can be signed now: come again.", std::chrono::seconds(60));
+    }
     return problem(status, code, denial.message);
 }
 

@@ -18,7 +18,8 @@ void addAuthorityCommands(CLI::App& app, Cli& cli) {
             if (!authority) return authority.error();
             const auto row = authority->store().keySet();
             const KeySet set = authority->verified(row);
-            const auto* key = signingKeyFor(set, signingKeysAtHand(authority->files(), set), cli.now());
+            const auto atHand = signingKeysAtHand(authority->files(), set);
+            const auto* key = atHand ? signingKeyFor(set, *atHand, cli.now()) : nullptr;
             const auto licenses = authority->store().licenses();
             const auto held =
                 std::count_if(licenses.begin(), licenses.end(), [](const auto& one) { return one.seat.has_value(); });
@@ -29,8 +30,11 @@ void addAuthorityCommands(CLI::App& app, Cli& cli) {
                 field("directory", std::filesystem::absolute(authority->files().directory).string()) +
                 field("trust", printRoots(authority->roots())) +
                 field("key set", "version " + std::to_string(set.version) + " of " + toRfc3339(set.issuedAt)) +
-                field("signing key", key == nullptr ? "none can be used now: keys rotate" : key->key.keyId()) +
+                field("signing key", !atHand          ? "none can be read now"
+                                     : key == nullptr ? "none can be used now: keys rotate"
+                                                      : key->key.keyId()) +
                 field("licenses", std::to_string(licenses.size()) + ", " + std::to_string(held) + " on a device");
+            if (!atHand) answer.warnings.push_back(atHand.error().message);
             boost::json::array roots;
             for (const auto& root : authority->roots().keys) roots.emplace_back(root.paserk());
             answer.json = {

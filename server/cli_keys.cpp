@@ -12,24 +12,24 @@ namespace {
 
 constexpr int defaultOverlapDays = 30;
 
-std::string stateOf(const SigningKeyEntry& entry, bool atHand, Instant now) {
+std::string stateOf(const SigningKeyEntry& entry, const Granted<std::vector<std::string>>& atHand, Instant now) {
     if (entry.revoked) return "revoked";
     if (now < entry.notBefore) return "not yet valid";
     if (now >= entry.expires) return "verifying only";
-    return atHand ? "signing" : "file missing";
+    if (!atHand) return "unreadable";
+    return std::find(atHand->begin(), atHand->end(), entry.key.keyId()) != atHand->end() ? "signing" : "file missing";
 }
 
 Answer describe(const Authority& authority, const KeySet& set, Instant now) {
     const auto atHand = signingKeysAtHand(authority.files(), set);
-    const SigningKeyEntry* chosen = signingKeyFor(set, atHand, now);
+    const SigningKeyEntry* chosen = atHand ? signingKeyFor(set, *atHand, now) : nullptr;
     Answer answer;
     answer.text = "Key set version " + std::to_string(set.version) + " of " + toRfc3339(set.issuedAt) + "\n";
     boost::json::array keys;
     for (const auto& entry : set.keys) {
         const std::string id = entry.key.keyId();
-        const bool here = std::find(atHand.begin(), atHand.end(), id) != atHand.end();
         const bool current = &entry == chosen;
-        const std::string state = stateOf(entry, here, now);
+        const std::string state = stateOf(entry, atHand, now);
         answer.text += (current ? "* " : "  ") + id + "  " + state + ", from " + toRfc3339(entry.notBefore) + " to " +
                        toRfc3339(entry.expires) + "\n";
         keys.push_back(boost::json::object{{"id", id},
@@ -41,9 +41,12 @@ Answer describe(const Authority& authority, const KeySet& set, Instant now) {
                                            {"current", current}});
     }
     answer.json = {{"version", set.version}, {"issued_at", toRfc3339(set.issuedAt)}, {"keys", std::move(keys)}};
-    if (chosen == nullptr)
+    if (!atHand) {
+        answer.warnings.push_back(atHand.error().message);
+    } else if (chosen == nullptr) {
         answer.warnings.push_back(
             "no key can sign now: attach the roots and type `entitle-server keys rotate --roots DIR`");
+    }
     return answer;
 }
 

@@ -137,12 +137,13 @@ Granted<SecretKey> readRootKey(const RootFiles& files, const Roots& roots) {
     return key;
 }
 
-std::vector<std::string> signingKeysAtHand(const AuthorityFiles& files, const KeySet& set) {
+Granted<std::vector<std::string>> signingKeysAtHand(const AuthorityFiles& files, const KeySet& set) {
     std::vector<std::string> out;
     std::error_code ignored;
     for (const auto& entry : set.keys) {
         const auto sealed = sealedSigningKey(files, entry.key);
-        if ((sealed && *sealed) || fs::exists(fs::symlink_status(files.signingKey(entry.key), ignored)))
+        if (!sealed) return sealed.error();
+        if (*sealed || fs::exists(fs::symlink_status(files.signingKey(entry.key), ignored)))
             out.push_back(entry.key.keyId());
     }
     return out;

@@ -44,7 +44,8 @@ Granted<Roots> readRoots(const std::filesystem::path&);
 Granted<SecretKey> readRootKey(const RootFiles&, const Roots& roots);
 
 // The ids of the signing keys that are sealed or whose file is there; what is in the files is checked when one is read.
-std::vector<std::string> signingKeysAtHand(const AuthorityFiles&, const KeySet&);
+// A credential that cannot be read is no answer: a key that seems to be gone may be in it.
+Granted<std::vector<std::string>> signingKeysAtHand(const AuthorityFiles&, const KeySet&);
 Granted<SecretKey> readSigningKey(const AuthorityFiles&, const VerifyKey&);
 
 // Looks through `directory` for the secret half of a root, whatever the file is called; its path if there is one.

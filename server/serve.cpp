@@ -8,6 +8,7 @@
 #include "server/log.h"
 #include "server/service.h"
 #include "server/signals.h"
+#include "server/signer.h"
 #include "server/sweeper.h"
 #include "server/trusted_file.h"
 
@@ -103,6 +104,8 @@ Granted<void> serve(const ServeWish& wish, const Environment& environment, const
     if (auto away = checkRootsAreAway(*authority, environment); !away) return away.error();
     auto secrets = LicenseSecrets::read(authority->files(), environment("LICENSE_SECRET_KEY"));
     if (!secrets) return secrets.error();
+    if (const auto key = signingKeyAt(authority->files(), authority->keySet(), clock.now()); !key)
+        logMessage(LogLevel::error, "nothing can be signed: " + key.error().message);
 
     // Some are for the database and the log.
     constexpr std::size_t otherFiles = 256;

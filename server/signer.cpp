@@ -15,22 +15,29 @@ RevocationKind kindOf(const std::string& what) {
 
 }  // namespace
 
+Granted<SigningKeyAtHand> signingKeyAt(const AuthorityFiles& files, const KeySet& set, Instant now) {
+    const auto atHand = signingKeysAtHand(files, set);
+    if (!atHand) return atHand.error();
+    const SigningKeyEntry* entry = signingKeyFor(set, *atHand, now);
+    if (entry == nullptr)
+        return Denial{DenialReason::noSigningKey,
+                      "no signing key can be used now (expired, revoked, not yet valid, or its file is gone): attach "
+                      "the roots and type `entitle-server keys rotate --roots DIR`"};
+    auto key = readSigningKey(files, entry->key);
+    if (!key) return key.error();
+    return SigningKeyAtHand{entry, std::move(*key)};
+}
+
 Granted<std::shared_ptr<const Signer::Ready>> Signer::at(const KeySetRow& row, Instant now) {
     const std::lock_guard lock(mutex_);
     if (ready_ && ready_->set.version == row.version && ready_->setToken == row.token && now < ready_->until)
         return ready_;
     KeySet set = authority_.verified(row);
-    const SigningKeyEntry* entry = signingKeyFor(set, signingKeysAtHand(authority_.files(), set), now);
-    if (entry == nullptr)
-        return Denial{
-            DenialReason::noSigningKey,
-            "no signing key can be used now (expired, revoked, not yet valid, or its file is gone): attach the "
-            "roots and type `entitle-server keys rotate --roots DIR`"};
-    auto key = readSigningKey(authority_.files(), entry->key);
-    if (!key) return key.error();
-    const std::string keyId = entry->key.keyId();
-    const Instant until = entry->expires;
-    ready_ = std::make_shared<const Ready>(Ready{std::move(set), row.token, keyId, std::move(*key), until});
+    auto found = signingKeyAt(authority_.files(), set, now);
+    if (!found) return found.error();
+    const std::string keyId = found->entry->key.keyId();
+    const Instant until = found->entry->expires;
+    ready_ = std::make_shared<const Ready>(Ready{std::move(set), row.token, keyId, std::move(found->key), until});
     return ready_;
 }
 

@@ -13,6 +13,13 @@
 
 namespace entitle {
 
+struct SigningKeyAtHand {
+    const SigningKeyEntry* entry = nullptr;  // of the set
+    SecretKey key;
+};
+// To sign with now. noSigningKey when none can be used; else what is wrong with the files.
+Granted<SigningKeyAtHand> signingKeyAt(const AuthorityFiles&, const KeySet&, Instant now);
+
 class Signer {
   public:
     explicit Signer(const Authority& authority) : authority_(authority) {}

@@ -8,6 +8,7 @@
 #include "license/sodium.h"
 #include "server/exchange_policy.h"
 #include "server/hardware.h"
+#include "server/signer.h"
 
 namespace entitle {
 namespace {
@@ -76,15 +77,10 @@ Granted<IssuedFile> answerRequest(const Authority& authority, Store& store, cons
         if (!decision) return decision.error();
         Issue made{std::move(decision->write), std::nullopt, std::move(decision->waits)};
         if (decision->repeat || made.waits) return made;
-        const SigningKeyEntry* entry = signingKeyFor(set, signingKeysAtHand(authority.files(), set), now);
-        if (entry == nullptr)
-            return Denial{DenialReason::noSigningKey,
-                          "no signing key can be used now (expired, revoked, not yet valid, or its file is gone): "
-                          "attach the roots and type `entitle-server keys rotate --roots DIR`"};
-        const auto key = readSigningKey(authority.files(), entry->key);
-        if (!key) return key.error();
-        keyEnds = entry->expires;
-        made.document = sign(authority, set, decision->claims, *request, hash, *entry, *key);
+        const auto found = signingKeyAt(authority.files(), set, now);
+        if (!found) return found.error();
+        keyEnds = found->entry->expires;
+        made.document = sign(authority, set, decision->claims, *request, hash, *found->entry, found->key);
         return made;
     };
     ExchangeQuery query;

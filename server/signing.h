@@ -1,4 +1,4 @@
-// Answers an air-gapped request with a license file. The only place that uses a signing key.
+// Answers an air-gapped request with a license file.
 #pragma once
 
 #include <optional>

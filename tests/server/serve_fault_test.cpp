@@ -114,6 +114,24 @@ TEST_P(ServeFault, KilledAtAnyStepOfAnActivationOrRenewalEndsWithOneSeatAndAGood
     RecordProperty("kills", killsBefore + killsBehind);
 }
 
+// The one key that may sign seems to be gone, and may well be in what cannot be read.
+TEST_P(ServeFault, ADamagedCredentialOfSigningKeysIsSaidToTheOperatorAndToNobodyElse) {
+    const auto made = desk->mint();
+    const auto credentials = desk->scratch("credentials");
+    fs::create_directory(credentials);
+    writeFile(credentials / "entitle-server.signing-keys", "k4.secret.nonsense\n");
+    fs::remove_all(desk->directory() / "signing");
+    const RunningServer server(*desk, "127.0.0.1:0", {{"CREDENTIALS_DIRECTORY", credentials.string()}});
+    const std::string words = "the credential entitle-server.signing-keys holds a line that is no secret key";
+    EXPECT_NE(server.log().find(words), std::string::npos) << "at the start: " << server.log();
+    auto device = TestDevice::number(1);
+    const auto answer = server.ask(wire(device, Operation::activate, freshNonce(), made.key.text()));
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 503) << "it comes again";
+    EXPECT_EQ(answer->body.find("credential"), std::string::npos) << answer->body;
+    EXPECT_EQ(desk->held(made.row.id), 0);
+}
+
 TEST_P(ServeFault, ADatabaseAnHourBackDeniesNobodyAndRevokesNobody) {
     auto server = std::make_unique<RunningServer>(*desk);
     const auto start = [&](int number, const MintedLicense& made) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/signer.h"
 #include "tests/server/desk.h"
 
 namespace entitle {
@@ -234,8 +235,8 @@ class SealedSecrets : public Signing {
 };
 
 TEST_F(SealedSecrets, TheSigningKeyIsFoundAmongThemAndNeedsNoFile) {
-    EXPECT_TRUE(signingKeysAtHand(plain, set).empty());
-    EXPECT_EQ(signingKeysAtHand(files, set), std::vector<std::string>{which.keyId()});
+    EXPECT_TRUE(signingKeysAtHand(plain, set)->empty());
+    EXPECT_EQ(*signingKeysAtHand(files, set), std::vector<std::string>{which.keyId()});
     const auto read = readSigningKey(files, which);
     ASSERT_TRUE(read);
     EXPECT_EQ(read->paserk(), key);
@@ -243,7 +244,7 @@ TEST_F(SealedSecrets, TheSigningKeyIsFoundAmongThemAndNeedsNoFile) {
 
 TEST_F(SealedSecrets, WithoutTheKeyInQuestionTheFileCounts) {
     seal("signing-keys", SecretKey::generate().paserk());
-    EXPECT_TRUE(signingKeysAtHand(files, set).empty());
+    EXPECT_TRUE(signingKeysAtHand(files, set)->empty());
     writeSecretKey(plain.signingKey(which), *SecretKey::fromPaserk(key));
     EXPECT_TRUE(readSigningKey(files, which));
 }
@@ -254,6 +255,22 @@ TEST_F(SealedSecrets, ALineThatIsNoKeyIsRefusedAndNotRepeated) {
     ASSERT_FALSE(read);
     EXPECT_NE(read.error().message.find("entitle-server.signing-keys"), std::string::npos);
     EXPECT_EQ(read.error().message.find("nonsense"), std::string::npos);
+}
+
+// A key that seems to be gone is in it: a rotation would be the wrong advice.
+TEST_F(SealedSecrets, ADamagedCredentialIsSaidAndNotThatNoKeyIsThere) {
+    for (const auto& text : {std::string("k4.secret.nonsense\n"), key + "\nnonsense\n", std::string(20'000, 'x')}) {
+        seal("signing-keys", text);
+        for (const bool fileToo : {false, true}) {
+            std::filesystem::remove(plain.signingKey(which));
+            if (fileToo) writeSecretKey(plain.signingKey(which), *SecretKey::fromPaserk(key));
+            const auto found = signingKeyAt(files, set, testing::noon);
+            ASSERT_FALSE(found);
+            EXPECT_NE(found.error().reason, DenialReason::noSigningKey);
+            EXPECT_NE(found.error().message.find("entitle-server.signing-keys"), std::string::npos);
+            EXPECT_EQ(found.error().message.find("keys rotate"), std::string::npos);
+        }
+    }
 }
 
 TEST_F(SealedSecrets, TheSecretOfLicenseKeysComesAfterTheEnvironmentAndBeforeTheFile) {
