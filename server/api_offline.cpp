@@ -21,9 +21,7 @@ HttpResponse answer(const Api& api, Worker& worker, const Call& call) {
     terms.windDown = api.policy.windDown;
     terms.offline = api.policy.offline;
     IssueRights rights;
-    rights.askAdmin = true;  // an admin too: what is approved stands in the audit log
-    rights.enrolments = api.policy.enrolments;
-    rights.approvalRefused = api.policy.approvalRefused;
+    rights.owner = api.policy;  // an admin too: what is approved stands in the audit log
     const auto made =
         answerRequest(api.authority, worker.store, license->id, call.request.body, terms, rights, call.request.now);
     if (!made) return problemOf(made.error());

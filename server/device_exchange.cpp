@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "license/catalogue.h"
+#include "server/approval.h"
 #include "server/bot_lease.h"
 #include "server/hardware.h"
 #include "server/in_force.h"
@@ -91,26 +92,22 @@ class Decision {
 
     // An admin's word, where a machine may not go on by itself: `go`, or the answer to give until then.
     std::optional<ExchangeDecision> askAdmin(std::string_view reason, std::string words, ExchangeDecision& go) const {
-        const auto& approval = facts_.approval;
         if (!means_.sawOthers) {
             ExchangeDecision look;
             look.needsOthers = true;
             return look;
         }
-        if (approval && approval->state == ApprovalState::approved) {
-            go.write.usedApproval = approval->number;
+        const auto word = adminsWord(facts_, policy_, now_);
+        if (word == AdminsWord::yes) {
+            go.write.usedApproval = facts_.approval->number;
             return std::nullopt;
         }
-        if (approval && approval->state == ApprovalState::denied && approval->decidedAt &&
-            now_ < *approval->decidedAt + policy_.approvalRefused)
+        if (word == AdminsWord::no)
             return denied(code::approvalDenied, "An administrator refused this machine. " + words);
         auto out = answer(Outcome::retry, code::approvalWaits,
                           words + " An administrator must approve it; this machine goes on asking.", SignedEnd::none,
                           policy_.approvalPoll);
-        if (approval && approval->state == ApprovalState::waiting)
-            out.write.attempt.clear();  // logged when it was asked
-        out.write.askApproval = reason;
-        out.write.approvalLabel = request_.hostLabel;
+        out.write = questionToAdmin(word, reason, request_.hostLabel, code::approvalWaits);
         return out;
     }
 
@@ -197,7 +194,7 @@ class Decision {
         go.write.attempt = "granted";
         go.write.event = "activated";
         if (const DeviceRow* earlier = seatOfSameHardware(facts_.others, request_.fingerprint)) {
-            if (facts_.enrolments >= policy_.enrolments)
+            if (!mayEnrolAnew(facts_, policy_))
                 if (auto no = askAdmin("enrolments", tooOften(), go)) return std::move(*no);
             go.write.releases.push_back({earlier->number, TransferKind::enrol, true});
         } else if (facts_.full()) {
@@ -226,7 +223,7 @@ class Decision {
                               "Another copy of this machine may exist. Without one, this machine enrols anew on " +
                                   toRfc3339(*row.conflictAt + policy_.conflictQuiet) + ".",
                               SignedEnd::none, *row.conflictAt + policy_.conflictQuiet - now_);
-            } else if (facts_.enrolments >= policy_.enrolments) {
+            } else if (!mayEnrolAnew(facts_, policy_)) {
                 if (auto no = askAdmin("enrolments", tooOften(), go)) return std::move(*no);
             }
         }
@@ -263,7 +260,7 @@ class Decision {
             (facts_.license.deviceLimit == 1 ? std::string("one device")
                                              : std::to_string(facts_.license.deviceLimit) + " devices") +
             ", and as many hold it.";
-        const bool approved = facts_.approval && facts_.approval->state == ApprovalState::approved;
+        const bool approved = adminsWord(facts_, policy_, now_) == AdminsWord::yes;
         if (!approved && facts_.ownerTransfers < policy_.ownerTransfers)
             return denied(code::deviceLimit, words + " Release one of them first.");
         if (auto no = askAdmin("transfers", words + " It was moved too often of late.", go)) return no;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "license/catalogue.h"
+#include "server/approval.h"
 #include "server/bot_lease.h"
 #include "server/hardware.h"
 
@@ -79,27 +80,23 @@ Denial seatTaken(const IssueFacts& facts) {
 std::optional<Granted<IssueDecision>> askAdmin(const IssueFacts& facts, const OfflineRequest& request,
                                                const IssueRights& rights, std::string_view reason, std::string words,
                                                Instant now, Exchange& write) {
-    const auto& approval = facts.approval;
-    if (approval && approval->state == ApprovalState::approved) {
-        write.usedApproval = approval->number;
+    const auto word = adminsWord(facts, rights.owner.value_or(OwnerLimits{}), now);
+    if (word == AdminsWord::yes) {
+        write.usedApproval = facts.approval->number;
         return std::nullopt;
     }
-    if (!rights.askAdmin)
+    if (!rights.owner)
         return Denial{
             DenialReason::otherHardware,
             std::move(words) +
                 ": a copy of that machine's state directory, or other hardware in it. If the other machine is "
                 "gone, bind this one with --other-hardware"};
-    if (approval && approval->state == ApprovalState::denied && approval->decidedAt &&
-        now < *approval->decidedAt + rights.approvalRefused)
+    if (word == AdminsWord::no)
         return Denial{DenialReason::approvalDenied, "an administrator refused this machine: " + words};
     IssueDecision out;
     out.waits = Denial{DenialReason::approvalWaits,
                        std::move(words) + ". An administrator must approve it; then bring the same request again"};
-    out.write.askApproval = reason;
-    out.write.approvalLabel = request.hostLabel;
-    if (!approval || approval->state != ApprovalState::waiting)
-        out.write.attempt = toString(DenialReason::approvalWaits);  // once
+    out.write = questionToAdmin(word, reason, request.hostLabel, toString(DenialReason::approvalWaits));
     return out;
 }
 
@@ -126,7 +123,7 @@ std::optional<Granted<IssueDecision>> seat(const IssueFacts& facts, const Offlin
     } else {
         DeviceRow row;
         if (const DeviceRow* earlier = seatOfSameHardware(facts.others, request.fingerprint)) {
-            if (rights.askAdmin && facts.enrolments >= rights.enrolments)
+            if (rights.owner && !mayEnrolAnew(facts, *rights.owner))
                 if (auto no = askAdmin(facts, request, rights, "enrolments",
                                        "this machine enrolled anew too often of late", now, write))
                     return no;

@@ -5,6 +5,7 @@
 
 #include "license/document.h"
 #include "server/denial.h"
+#include "server/exchange_policy.h"
 #include "server/store.h"
 
 namespace entitle {
@@ -21,10 +22,8 @@ struct IssueTerms {
 // What whoever brings the request may decide about hardware. A file is carried by anybody: it proves no more than that
 // its device key is at hand.
 struct IssueRights {
-    bool askAdmin = false;       // a license's owner: what is not theirs to decide waits for an admin
-    bool otherHardware = false;  // an admin has seen to it: the seat is bound to the machine that asks
-    int enrolments = 3;          // of an owner, since ExchangeQuery::countFrom
-    Seconds approvalRefused = std::chrono::days{7};  // as ExchangePolicy's
+    std::optional<OwnerLimits> owner;  // a license's owner: what is not theirs to decide waits for an admin
+    bool otherHardware = false;        // an admin has seen to it: the seat is bound to the machine that asks
 };
 inline constexpr Seconds clockTolerance = std::chrono::minutes{5};  // nbf lies this much before iat: clocks differ
 inline constexpr int maxFreshDays = 730;

@@ -95,7 +95,7 @@ TEST_P(OfflineIssue, OtherHardwareIsBoundWhenTheOperatorSaysSo) {
 
 TEST_P(OfflineIssue, OwnersOtherHardwareWaitsForAnAdminWhoseYesCountsOnce) {
     ASSERT_TRUE(answer(file(machine_, original_)));
-    rights_.askAdmin = true;
+    rights_.owner.emplace();
     const auto request = file(machine_, other_);
     expectDenied(request, DenialReason::approvalWaits);
     expectDenied(request, DenialReason::approvalWaits);
@@ -115,7 +115,7 @@ TEST_P(OfflineIssue, OwnersOtherHardwareWaitsForAnAdminWhoseYesCountsOnce) {
 
 TEST_P(OfflineIssue, AdminsNoStandsForAWeek) {
     ASSERT_TRUE(answer(file(machine_, original_)));
-    rights_.askAdmin = true;
+    rights_.owner.emplace();
     expectDenied(file(machine_, other_), DenialReason::approvalWaits);
     ASSERT_TRUE(store().decideApproval(1, false, AccountId{"acc_admin"}, noon));
     expectDenied(file(machine_, other_), DenialReason::approvalDenied, noon + 6 * day);
@@ -145,7 +145,7 @@ TEST_P(OfflineIssue, TheSameMachineKeepsWhatWasEnrolled) {
 
 TEST_P(OfflineIssue, ReinstalledMachineTakesItsOwnSeatBackAsOftenAsItsOwnerMay) {
     ASSERT_TRUE(answer(file(machine_, original_)));
-    rights_.askAdmin = true;
+    rights_.owner.emplace();
     for (int i = 0; i < 3; ++i) {
         const Machine reinstalled("trading host");
         const auto issued = answer(file(reinstalled, original_));
