@@ -39,6 +39,9 @@ class OfflineIssue : public ::testing::TestWithParam<Dialect> {
     LicenseId mint(const std::string& type) {
         NewLicense wish;
         wish.type = type;
+        return mint(wish);
+    }
+    LicenseId mint(const NewLicense& wish) {
         const auto secrets = LicenseSecrets::read(authority_->files(), std::nullopt).value();
         return mintLicense(store(), secrets, wish, noon).value().row.id;
     }
@@ -160,6 +163,30 @@ TEST_P(OfflineIssue, ReinstalledMachineTakesItsOwnSeatBackAsOftenAsItsOwnerMay) 
     ASSERT_TRUE(store().decideApproval(1, true, AccountId{"acc_admin"}, noon));
     EXPECT_TRUE(answer(request));
     expectDenied(file(Machine(), other_), DenialReason::seatTaken);
+}
+
+// The block of the machine's earlier self is the machine's; else it would be leased twice until the first lease ends.
+TEST_P(OfflineIssue, AReinstalledMachineHasItsEarlierBlockOfTheTotalAndNoSecondOne) {
+    NewLicense wish;
+    wish.type = "pro";
+    wish.totalBots = 6;
+    wish.deviceLimit = 2;
+    license_ = mint(wish);
+    const auto blockOf = [&](const Machine& machine) { return store().device(license_, machine.device())->botsLeased; };
+    const Machine elsewhere("other host");
+    ASSERT_TRUE(answer(file(machine_, original_)));
+    ASSERT_TRUE(answer(file(elsewhere, hardware(boardB, systemB, "wwn-b"))));
+    ASSERT_EQ(blockOf(machine_), 3);
+    rights_.owner.emplace();
+    std::optional<Machine> last;
+    for (int i = 0; i < 3; ++i) {
+        last.emplace("trading host");
+        const auto issued = answer(file(*last, original_));
+        ASSERT_TRUE(issued) << issued.error().message;
+        EXPECT_EQ(issued->license.botsLeased, 3) << "reinstalled " << i + 1 << " times";
+        EXPECT_EQ(blockOf(*last), 3);
+    }
+    EXPECT_EQ(blockOf(elsewhere), 3);
 }
 
 TEST_P(OfflineIssue, TrialIsGivenToAMachineOnceAlsoByFile) {
