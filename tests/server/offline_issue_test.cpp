@@ -116,6 +116,20 @@ TEST_P(OfflineIssue, OwnersOtherHardwareWaitsForAnAdminWhoseYesCountsOnce) {
     expectDenied(file(machine_, original_), DenialReason::approvalWaits, noon + day);
 }
 
+TEST_P(OfflineIssue, AdminsYesToTheOwnerCountsAlsoForWhoeverSitsAtTheAuthority) {
+    ASSERT_TRUE(answer(file(machine_, original_)));
+    rights_.owner.emplace();
+    const auto request = file(machine_, other_);
+    expectDenied(request, DenialReason::approvalWaits);
+    rights_.owner.reset();
+    expectDenied(request, DenialReason::otherHardware);
+    ASSERT_TRUE(store().decideApproval(1, true, AccountId{"acc_admin"}, noon));
+    const auto issued = answer(request);
+    ASSERT_TRUE(issued) << issued.error().message;
+    EXPECT_EQ(issued->license.fingerprint, other_);
+    EXPECT_EQ(approvals().at(0).state, ApprovalState::used);
+}
+
 TEST_P(OfflineIssue, AdminsNoStandsForAWeek) {
     ASSERT_TRUE(answer(file(machine_, original_)));
     rights_.owner.emplace();
