@@ -28,7 +28,8 @@ class SystemBus {
     class Connection;
     void connectSoon(std::chrono::seconds);
     void connect();
-    void failed(std::string why);
+    enum class Cause { absent, trouble };  // a machine without a bus is asked seldom
+    void failed(std::string why, Cause = Cause::trouble);
 
     KjLoop& loop_;
     Daemon& daemon_;

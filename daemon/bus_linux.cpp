@@ -128,7 +128,7 @@ void SystemBus::connectSoon(std::chrono::seconds delay) {
 void SystemBus::connect() {
     if (!retry_->enabled || connection_) return;
     std::string place;
-    if (!busIsThere(place)) return failed("there is none at " + place);
+    if (!busIsThere(place)) return failed("there is none at " + place, Cause::absent);
     const auto library = BusLibrary::load();
     if (!library) return failed(library.error());
     auto link = BusLink::open(loop_, **library, [this](const std::string& why) {
@@ -144,8 +144,8 @@ void SystemBus::connect() {
     retry_->why.clear();
 }
 
-void SystemBus::failed(std::string why) {
-    const bool none = why.rfind("there is none", 0) == 0 && retry_->failures == 0;
+void SystemBus::failed(std::string why, Cause cause) {
+    const bool none = cause == Cause::absent && retry_->failures == 0;
     if (std::exchange(retry_->why, why) != why) log().info("no system bus: {}", why);
     const auto delay = none ? seldom : std::min(seldom, std::chrono::seconds(1u << std::min(retry_->failures, 10u)));
     if (!none) ++retry_->failures;
