@@ -63,6 +63,30 @@ TEST(Catalog, EachEntryHasASubjectAndSaysWhatToDo) {
     }
 }
 
+// With the sockets stopped nobody answers entitlectl, and nothing starts the daemon.
+TEST(Catalog, WhatARecipeStopsItStartsBeforeItAsksTheDaemon) {
+    unsigned recipes = 0;
+    for (const auto& [id, entry] : readCatalog()) {
+        std::istringstream text(entry.text);
+        std::string stopped;
+        for (std::string line; std::getline(text, line);) {
+            const auto names = [&](const std::string& verb) {
+                return line.starts_with(verb) ? line.substr(verb.size()) : std::string();
+            };
+            if (const auto units = names("    systemctl stop "); !units.empty()) {
+                stopped = units;
+                ++recipes;
+            }
+            if (names("    systemctl start ") == stopped) stopped.clear();
+            if (line.starts_with("    entitlectl ")) {
+                EXPECT_EQ(stopped, "") << id << ": " << line;
+            }
+        }
+        EXPECT_EQ(stopped, "") << id;
+    }
+    EXPECT_EQ(recipes, 1u);
+}
+
 // A field that the message does not carry would stand in the text as it is.
 TEST(Catalog, NamesNoFieldThatTheDaemonDoesNotSend) {
     std::string source;
