@@ -170,7 +170,7 @@ std::vector<Finding> Daemon::diagnose() {
                             "Free space in the state directory, or make it writable."});
     } else if (loadedFrom_ == LoadedRecord::Origin::lost || loadedFrom_ == LoadedRecord::Origin::recovered) {
         findings.push_back({"disk", loadedFrom_ == LoadedRecord::Origin::lost ? Level::problem : Level::warning,
-                            loadMessage_, "Check the disk; import the license again if anything is missing."});
+                            loadMessage_, "Check the disk; activate or import the license again if it is missing."});
     } else {
         findings.push_back({"disk", Level::ok, "The state is stored.", ""});
     }

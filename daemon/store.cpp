@@ -84,11 +84,12 @@ FileResult<LoadedRecord> FileStore::load() {
         if (aside.has_error()) return aside.error();
         message += "; " + previous->damage + "; kept as " + *aside;
     }
-    return LoadedRecord{LoadedRecord::Origin::lost,
-                        {},
-                        message +
-                            ". No license is left on this machine: import its license file again "
-                            "(entitlectl import FILE), or ask for a new one (entitlectl request)"};
+    return LoadedRecord{
+        LoadedRecord::Origin::lost,
+        {},
+        message +
+            ". No license is left on this machine: activate it again (entitlectl activate), import its file "
+            "again (entitlectl import FILE), or ask for a new one (entitlectl request)"};
 }
 
 FileResult<void> FileStore::save(const Record& given) {

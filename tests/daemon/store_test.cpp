@@ -330,6 +330,7 @@ TEST(Store, BothGenerationsLostIsSaidLoudlyAndNothingIsDeleted) {
     const auto loaded = load(place);
     EXPECT_EQ(loaded.origin, Origin::lost);
     EXPECT_EQ(loaded.record, Record{});
+    EXPECT_THAT(loaded.message, HasSubstr("entitlectl activate"));
     EXPECT_THAT(loaded.message, HasSubstr("entitlectl import"));
     EXPECT_EQ(readFile(place / "state.corrupt-1"), "one");
     EXPECT_EQ(readFile(place / "state.previous.corrupt-1"), "two");

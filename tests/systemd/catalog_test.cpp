@@ -63,6 +63,13 @@ TEST(Catalog, EachEntryHasASubjectAndSaysWhatToDo) {
     }
 }
 
+// Where nothing is left, nothing comes back by itself.
+TEST(Catalog, WhoseStateIsLostIsToldHowToBringTheLicenseBack) {
+    const auto text = readCatalog().at(std::string(kindOf(Occurrence::stateRecovered).messageId)).text;
+    EXPECT_THAT(text, ::testing::HasSubstr("\n    entitlectl activate"));
+    EXPECT_THAT(text, ::testing::HasSubstr("\n    entitlectl import"));
+}
+
 // With the sockets stopped nobody answers entitlectl, and nothing starts the daemon.
 TEST(Catalog, WhatARecipeStopsItStartsBeforeItAsksTheDaemon) {
     unsigned recipes = 0;
