@@ -9,17 +9,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Addresses, routes and name servers follow one another: the first word of a network comes too early.
-constexpr std::chrono::seconds settling = 2s;
-// A link that comes and goes does not ask the authority each time; what comes meanwhile is done at the end.
-constexpr std::chrono::seconds restAfter = 28s;
-
 constexpr std::uint32_t connectedGlobally = 70;  // NM_STATE_CONNECTED_GLOBAL
 
 }  // namespace
 
-MachineEvents::MachineEvents(BusLink& link, Daemon& daemon)
-    : link_(link), daemon_(daemon), timer_(link.loop().context()), alive_(std::make_shared<bool>(true)) {
+MachineEvents::MachineEvents(BusLink& link, Daemon& daemon, Pace pace)
+    : link_(link), daemon_(daemon), pace_(pace), timer_(link.loop().context()), alive_(std::make_shared<bool>(true)) {
     follow(logind_,
            "path='/org/freedesktop/login1',interface='org.freedesktop.login1.Manager',member='PrepareForSleep'",
            [this](BusMessage signal) { sleepChanged(std::move(signal)); });
@@ -92,10 +87,10 @@ void MachineEvents::networkdProperties(BusMessage signal) {
 
 void MachineEvents::networkIsBack() {
     again_ = true;
-    if (!std::exchange(busy_, true)) rest(settling, &MachineEvents::settled);
+    if (!std::exchange(busy_, true)) rest(pace_.settling, &MachineEvents::settled);
 }
 
-void MachineEvents::rest(std::chrono::seconds span, void (MachineEvents::*then)()) {
+void MachineEvents::rest(std::chrono::milliseconds span, void (MachineEvents::*then)()) {
     timer_.expires_after(span);
     timer_.async_wait([this, then, alive = alive_](const boost::system::error_code& error) {
         if (error || !*alive) return;
@@ -114,7 +109,7 @@ void MachineEvents::settled() {
     again_ = false;
     log().debug("the network is back");
     daemon_.networkBack();
-    rest(restAfter, &MachineEvents::rested);
+    rest(pace_.restAfter, &MachineEvents::rested);
 }
 
 void MachineEvents::rested() {

@@ -2,6 +2,8 @@
 // networkd). Only what those services say themselves counts: anybody can send us a signal that looks the same.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,8 +16,16 @@ namespace entitle {
 
 class MachineEvents {
   public:
+    struct Pace {
+        // Addresses, routes and name servers follow one another: the first word of a network comes too early.
+        std::chrono::milliseconds settling{2'000};
+        // A link that comes and goes does not ask the authority each time; what comes meanwhile is done at the end.
+        std::chrono::milliseconds restAfter{28'000};
+    };
+
     // Both outlive it.
-    MachineEvents(BusLink&, Daemon&);
+    MachineEvents(BusLink&, Daemon&, Pace);
+    MachineEvents(BusLink& link, Daemon& daemon) : MachineEvents(link, daemon, Pace()) {}
     ~MachineEvents();
     MachineEvents(const MachineEvents&) = delete;
     MachineEvents& operator=(const MachineEvents&) = delete;
@@ -32,12 +42,13 @@ class MachineEvents {
     void managerState(BusMessage);
     void networkdProperties(BusMessage);
     void networkIsBack();
-    void rest(std::chrono::seconds, void (MachineEvents::*then)());
+    void rest(std::chrono::milliseconds, void (MachineEvents::*then)());
     void settled();
     void rested();
 
     BusLink& link_;
     Daemon& daemon_;
+    const Pace pace_;
     Service logind_{"org.freedesktop.login1", {}, {}, {}, {}};
     Service networkManager_{"org.freedesktop.NetworkManager", {}, {}, {}, {}};
     Service networkd_{"org.freedesktop.network1", {}, {}, {}, {}};
