@@ -32,8 +32,8 @@ class FakeClock final : public Clock {
 class MemoryStore final : public Store {
   public:
     FileResult<LoadedRecord> load() override {
-        return LoadedRecord{saved ? LoadedRecord::Origin::current : LoadedRecord::Origin::fresh,
-                            saved.value_or(Record{}), ""};
+        const auto usual = saved ? LoadedRecord::Origin::current : LoadedRecord::Origin::fresh;
+        return LoadedRecord{origin.value_or(usual), saved.value_or(Record{}), origin ? "The disk is worn." : ""};
     }
     FileResult<void> save(const Record& record) override {
         if (saving) saving();
@@ -44,6 +44,7 @@ class MemoryStore final : public Store {
         return boost::system::in_place_value;
     }
     std::optional<Record> saved;
+    std::optional<LoadedRecord::Origin> origin;  // of what is loaded, where it is not the usual one
     bool full = false;
     unsigned saves = 0;
     std::function<void()> saving;  // called first

@@ -1,6 +1,8 @@
 // Every id that the daemon gives its messages is explained to `journalctl -x`, and nothing else is.
+#include "tests/systemd/catalog.h"
+
 #include <fstream>
-#include <map>
+#include <iterator>
 #include <set>
 #include <sstream>
 #include <string>
@@ -13,48 +15,17 @@
 namespace entitle {
 namespace {
 
-struct Entry {
-    std::map<std::string, std::string> head;  // "Subject" and so on
-    std::string text;
-};
-
-// https://systemd.io/CATALOG: "-- ID", header lines, an empty line, the text.
-std::map<std::string, Entry> readCatalog() {
-    std::ifstream file(ENTITLE_SOURCE_DIR "/systemd/entitled.catalog");
-    EXPECT_TRUE(file);
-    std::map<std::string, Entry> entries;
-    Entry* entry = nullptr;
-    bool inHead = false;
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("-- ")) {
-            auto [place, fresh] = entries.emplace(line.substr(3), Entry{});
-            EXPECT_TRUE(fresh) << line << " twice";
-            entry = &place->second;
-            inHead = true;
-        } else if (!entry) {
-            EXPECT_TRUE(line.empty() || line.front() == '#') << line;
-        } else if (inHead && line.empty()) {
-            inHead = false;
-        } else if (inHead) {
-            const auto colon = line.find(": ");
-            EXPECT_NE(colon, std::string::npos) << line;
-            entry->head[line.substr(0, colon)] = line.substr(colon + 2);
-        } else {
-            entry->text += line + "\n";
-        }
-    }
-    return entries;
-}
+using testing::readCatalog;
 
 TEST(Catalog, ExplainsEachMessageIdAndNoOther) {
     std::set<std::string> explained, given;
-    for (const auto& [id, entry] : readCatalog()) explained.insert(id);
+    for (const auto& [id, entry] : readCatalog(ENTITLE_SOURCE_DIR)) explained.insert(id);
     for (const auto& kind : occurrenceKinds) given.emplace(kind.messageId);
     EXPECT_EQ(explained, given);
 }
 
 TEST(Catalog, EachEntryHasASubjectAndSaysWhatToDo) {
-    for (const auto& [id, entry] : readCatalog()) {
+    for (const auto& [id, entry] : readCatalog(ENTITLE_SOURCE_DIR)) {
         EXPECT_TRUE(entry.head.count("Subject")) << id;
         EXPECT_EQ(entry.head.at("Defined-By"), "entitled") << id;
         const bool nothing = entry.text.find("Nothing has") != std::string::npos;
@@ -65,7 +36,8 @@ TEST(Catalog, EachEntryHasASubjectAndSaysWhatToDo) {
 
 // Where nothing is left, nothing comes back by itself.
 TEST(Catalog, WhoseStateIsLostIsToldHowToBringTheLicenseBack) {
-    const auto text = readCatalog().at(std::string(kindOf(Occurrence::stateRecovered).messageId)).text;
+    const auto text =
+        readCatalog(ENTITLE_SOURCE_DIR).at(std::string(kindOf(Occurrence::stateRecovered).messageId)).text;
     EXPECT_THAT(text, ::testing::HasSubstr("\n    entitlectl activate"));
     EXPECT_THAT(text, ::testing::HasSubstr("\n    entitlectl import"));
 }
@@ -73,7 +45,7 @@ TEST(Catalog, WhoseStateIsLostIsToldHowToBringTheLicenseBack) {
 // With the sockets stopped nobody answers entitlectl, and nothing starts the daemon.
 TEST(Catalog, WhatARecipeStopsItStartsBeforeItAsksTheDaemon) {
     unsigned recipes = 0;
-    for (const auto& [id, entry] : readCatalog()) {
+    for (const auto& [id, entry] : readCatalog(ENTITLE_SOURCE_DIR)) {
         std::istringstream text(entry.text);
         std::string stopped;
         for (std::string line; std::getline(text, line);) {
@@ -94,21 +66,17 @@ TEST(Catalog, WhatARecipeStopsItStartsBeforeItAsksTheDaemon) {
     EXPECT_EQ(recipes, 1u);
 }
 
-// A field that the message does not carry would stand in the text as it is.
+// A field that the message does not carry would stand in the text as it is. Which message carries which is held against
+// the daemon in tests/daemon/daemon_told_test.cpp.
 TEST(Catalog, NamesNoFieldThatTheDaemonDoesNotSend) {
     std::string source;
     for (const char* name : {"daemon_told.cpp", "daemon_clock.cpp", "daemon_answers.cpp"}) {
         std::ifstream file(std::string(ENTITLE_SOURCE_DIR "/daemon/") + name);
         source += std::string(std::istreambuf_iterator<char>(file), {});
     }
-    for (const auto& [id, entry] : readCatalog()) {
-        for (auto at = entry.text.find('@'); at != std::string::npos;) {
-            const auto end = entry.text.find('@', at + 1);
-            ASSERT_NE(end, std::string::npos) << id;
-            EXPECT_THAT(source, ::testing::HasSubstr('"' + entry.text.substr(at + 1, end - at - 1) + '"')) << id;
-            at = entry.text.find('@', end + 1);
-        }
-    }
+    for (const auto& [id, entry] : readCatalog(ENTITLE_SOURCE_DIR))
+        for (const auto& field : testing::fieldsIn(entry))
+            EXPECT_THAT(source, ::testing::HasSubstr('"' + field + '"')) << id;
 }
 
 }  // namespace
