@@ -11,7 +11,7 @@ namespace entitle {
 namespace {
 
 // What a peer chose may hold anything; JSON's escapes keep it within its line.
-std::string quoted(std::string_view text) {
+std::string jsonText(std::string_view text) {
     std::string plain;
     for (const char c : text.substr(0, 64)) plain += static_cast<unsigned char>(c) < 0x80 ? c : '?';
     return boost::json::serialize(boost::json::string(plain));
@@ -23,10 +23,10 @@ std::string toJsonLine(const AccessRecord& record) {
     std::string line;
     auto out = std::back_inserter(line);
     fmt::format_to(out, R"({{"at":"{}","request":"{}","peer":"{}","method":{},"route":"{}","status":{})",
-                   toRfc3339(record.at), record.requestId, record.peer, quoted(record.method), record.route,
+                   toRfc3339(record.at), record.requestId, record.peer, jsonText(record.method), record.route,
                    record.status);
-    if (!record.code.empty()) fmt::format_to(out, R"(,"code":{})", quoted(record.code));
-    if (!record.account.empty()) fmt::format_to(out, R"(,"account":{})", quoted(record.account));
+    if (!record.code.empty()) fmt::format_to(out, R"(,"code":{})", jsonText(record.code));
+    if (!record.account.empty()) fmt::format_to(out, R"(,"account":{})", jsonText(record.account));
     fmt::format_to(out, R"(,"bytes_in":{},"bytes_out":{},"ms":{:.3f}}})", record.bytesIn, record.bytesOut,
                    std::chrono::duration<double, std::milli>(record.took).count());
     return line;
