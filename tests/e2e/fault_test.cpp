@@ -67,7 +67,8 @@ class Faults : public Online {
         const auto again = machine.ctl({"refresh"});
         ASSERT_EQ(again.status, 0) << again.both();
         ASSERT_EQ(first.wait(), 0);
-        EXPECT_EQ(rids(renewPath, from).size(), 1u);
+        // The one after it is the same question. It may come by itself, before us: then ours is a renewal of its own.
+        EXPECT_EQ(rids(renewPath, from, 2).size(), 1u);
         ASSERT_NO_FATAL_FAILURE(settled(license));
     }
 
