@@ -70,7 +70,7 @@ boost::system::result<std::string, AdminRefusal> Daemon::import(std::string_view
             endOrphans();
             return done;
         }
-        refused = std::move(done.error());
+        refused = done.error();
     }
     record_.clock = clockBefore;  // a file that changes nothing tells nothing of the time either
     now = look();

@@ -124,13 +124,9 @@ OpenQuestions::Kind OpenQuestions::count(capnp::MessageReader& message) {
             case capnp::rpc::Message::CALL:
                 id = root.getCall().getQuestionId();
                 break;
-            case capnp::rpc::Message::FINISH: {
-                id = root.getFinish().getQuestionId();
-                const auto at = std::lower_bound(ids_.begin(), ids_.end(), id);
-                // Only a question that is open can be finished: a Finish sent twice must not hide another question.
-                if (at != ids_.end() && *at == id) ids_.erase(at);
+            case capnp::rpc::Message::FINISH:
+                end(root.getFinish().getQuestionId());
                 return Kind::finishes;
-            }
             case capnp::rpc::Message::ABORT:
                 return Kind::abort;
             default:
@@ -143,6 +139,24 @@ OpenQuestions::Kind OpenQuestions::count(capnp::MessageReader& message) {
     } catch (const kj::Exception&) {
         return Kind::malformed;
     }
+}
+
+void OpenQuestions::answered(capnp::MessageReader& message) {
+    const auto root = message.getRoot<capnp::rpc::Message>();
+    if (!root.isReturn()) return;
+    // Return.noFinishNeeded, the bit behind releaseParamCaps: older schemas have no name for it.
+    // Source: https://github.com/capnproto/capnproto/blob/v1.1.0/c%2B%2B/src/capnp/rpc.capnp
+    constexpr std::size_t flags = 4;
+    constexpr unsigned noFinishNeeded = 1u << 1;
+    const auto answer = root.getReturn();
+    const capnp::Data::Reader data = capnp::AnyStruct::Reader(answer).getDataSection();
+    if (data.size() > flags && (data[flags] & noFinishNeeded) != 0) end(answer.getAnswerId());
+}
+
+// Only a question that is open can be ended: a Finish sent twice must not hide another question.
+void OpenQuestions::end(std::uint32_t id) {
+    const auto at = std::lower_bound(ids_.begin(), ids_.end(), id);
+    if (at != ids_.end() && *at == id) ids_.erase(at);
 }
 
 }  // namespace entitle

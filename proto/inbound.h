@@ -105,9 +105,13 @@ class OpenQuestions {
     };
     // Counts one message of the peer's.
     Kind count(capnp::MessageReader&);
+    // One of ours was sent. An answer may say that no Finish is needed, and then ends its question: the peer sends
+    // none, and takes the id again. libcapnp's answers say so from 1.1 on.
+    void answered(capnp::MessageReader&);
     std::size_t size() const { return ids_.size(); }
 
   private:
+    void end(std::uint32_t id);
     std::vector<std::uint32_t> ids_;  // ascending. Peers reuse the lowest free id, so that it stays short
 };
 

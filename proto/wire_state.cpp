@@ -3,8 +3,12 @@
 #include <string_view>
 
 #include <boost/asio/error.hpp>
+#include <capnp/common.h>
 
 namespace entitle {
+
+// OpenQuestions::answered(): whether the libcapnp that answers for us has answers of that kind.
+constexpr bool answersMayEndQuestions = CAPNP_VERSION >= 1000000;
 
 kj::Exception endedBy(CloseReason reason) {
     const std::string_view why = toString(reason);
@@ -113,9 +117,11 @@ void WireState::startRead() {
 
 void WireState::write(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
     if (writeBroken_ || !stream_) return;
-    if (shortcut_ && shortcut_->watching()) {
+    const bool watched = shortcut_ && shortcut_->watching();
+    if (answersMayEndQuestions || watched) {
         capnp::SegmentArrayMessageReader message(segments);
-        shortcut_->sent(message);
+        if (answersMayEndQuestions) open_.answered(message);
+        if (watched) shortcut_->sent(message);
     }
     if (!out_.append(segments)) {
         out_.drop(writeUnderWay_);

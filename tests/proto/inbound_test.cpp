@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <capnp/rpc.capnp.h>
+#include <capnp/serialize.h>
 #include <gtest/gtest.h>
 
 #include "tests/proto/wire_fixture.h"
@@ -136,6 +138,27 @@ TEST(OpenQuestions, AFinishSentTwiceHidesNothing) {
     count(open, test::finishMessage(1));
     count(open, test::finishMessage(77));
     EXPECT_EQ(open.size(), 1u);
+}
+
+TEST(OpenQuestions, AnAnswerThatNeedsNoFinishEndsItsQuestion) {
+    OpenQuestions open;
+    count(open, test::checkMessage(1, "a"));
+    count(open, test::checkMessage(2, "a"));
+    capnp::MallocMessageBuilder message;
+    auto answer = message.initRoot<capnp::rpc::Message>().initReturn();
+    answer.setAnswerId(1);
+    answer.setReleaseParamCaps(false);
+    const auto sent = [&] {
+        capnp::SegmentArrayMessageReader reader(message.getSegmentsForOutput());
+        open.answered(reader);
+    };
+    sent();
+    EXPECT_EQ(count(open, test::checkMessage(1, "a")), OpenQuestions::Kind::reopens) << "its Finish is still to come";
+    capnp::AnyStruct::Builder(kj::cp(answer)).getDataSection()[4] |= 2;
+    sent();
+    EXPECT_EQ(open.size(), 1u);
+    EXPECT_EQ(count(open, test::checkMessage(1, "a")), OpenQuestions::Kind::opens);
+    EXPECT_EQ(count(open, test::checkMessage(2, "a")), OpenQuestions::Kind::reopens) << "not another one's";
 }
 
 TEST(OpenQuestions, WhatIsNoRpcMessageIsMalformed) {
