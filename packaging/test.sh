@@ -81,6 +81,11 @@ took() { mkdir -p "$cache/seconds" 2>/dev/null && echo "$2" >"$cache/seconds/$1"
 skip() { skipped+=("$1"); echo "SKIPPED: $1: $2"; }
 fits() {
   $ci || return 0
+  # A whole second compilation; by hand first, so that CI never is who finds out how long it takes.
+  if [ "$1" = reproducible ] && [ ! -f "$cache/seconds/reproducible" ]; then
+    skip "$1" "it has not passed on this machine yet; by hand, which lets CI take it from then on: packaging/test.sh packages"
+    return 1
+  fi
   local needs
   needs=$(estimate "$1")
   [ "$(remaining)" -ge "$needs" ] && return 0
