@@ -23,13 +23,6 @@ namespace {
 constexpr std::size_t procBytes = 16 * 1024;
 using Named = std::pair<std::string_view, std::string_view>;
 
-// The 12 letters of CPUID leaf 0x40000000. Source: systemd's src/basic/virt.c and the hypervisors' own documents.
-constexpr std::array hypervisors{
-    Named{"KVMKVMKVM", "kvm"},           Named{"Linux KVM Hv", "kvm"},       Named{"TCGTCGTCGTCG", "qemu"},
-    Named{"VMwareVMware", "vmware"},     Named{"Microsoft Hv", "microsoft"}, Named{"XenVMMXenVMM", "xen"},
-    Named{"VBoxVBoxVBox", "virtualbox"}, Named{"bhyve bhyve ", "bhyve"},     Named{" lrpepyh  vr", "parallels"},
-    Named{"QNXQVMBSQG", "qnx"},          Named{"ACRNACRNACRN", "acrn"}};
-
 // How vendor and product begin in the DMI tables of virtual machines.
 constexpr std::array dmiNames{Named{"QEMU", "qemu"},
                               Named{"KVM", "kvm"},
@@ -65,6 +58,14 @@ bool hasWord(std::string_view text, std::string_view word) {
 }
 
 #if ENTITLE_HAS_CPUID
+
+// The 12 letters of CPUID leaf 0x40000000. Source: systemd's src/basic/virt.c and the hypervisors' own documents.
+constexpr std::array hypervisors{
+    Named{"KVMKVMKVM", "kvm"},           Named{"Linux KVM Hv", "kvm"},       Named{"TCGTCGTCGTCG", "qemu"},
+    Named{"VMwareVMware", "vmware"},     Named{"Microsoft Hv", "microsoft"}, Named{"XenVMMXenVMM", "xen"},
+    Named{"VBoxVBoxVBox", "virtualbox"}, Named{"bhyve bhyve ", "bhyve"},     Named{" lrpepyh  vr", "parallels"},
+    Named{"QNXQVMBSQG", "qnx"},          Named{"ACRNACRNACRN", "acrn"}};
+
 struct Registers {
     unsigned a = 0, b = 0, c = 0, d = 0;
 };
