@@ -75,7 +75,7 @@ remaining() { echo $((budget - SECONDS)); }
 estimate() {
   local last
   if last=$(cat "$cache/seconds/$1" 2>/dev/null) && [[ $last =~ ^[0-9]+$ ]]; then echo $((last * 4 / 3 + 10)); return; fi
-  case $1 in faults) echo 1800 ;; asan | packages) echo 1400 ;; reproducible) echo 500 ;; tsan | bench | clang | fuzz | booted) echo 400 ;; *) echo 30 ;; esac
+  case $1 in faults) echo 1800 ;; asan) echo 1400 ;; packages) echo 1000 ;; reproducible) echo 500 ;; tsan | bench | clang | fuzz | booted) echo 400 ;; *) echo 30 ;; esac
 }
 took() { mkdir -p "$cache/seconds" 2>/dev/null && echo "$2" >"$cache/seconds/$1"; }
 skip() { skipped+=("$1"); echo "SKIPPED: $1: $2"; }
