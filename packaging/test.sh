@@ -195,10 +195,11 @@ stage_asan() {
   export UBSAN_OPTIONS=print_stacktrace=1
   build asan asan && ctest_in asan asan
 }
-# What has threads: the client, the wire, the HTTP server, the daemon's way to the authority.
+# What has threads: the client, the wire, the HTTP server, the daemon's way to the authority, and files handed to it.
 stage_tsan() {
-  build tsan tsan client_test client_daemon_test proto_test http_test daemon_contact_test entitled entitlectl &&
-    TSAN_OPTIONS=halt_on_error=1 ctest_in tsan tsan -L "^(client|proto|threads)$"
+  build tsan tsan client_test client_daemon_test proto_test http_test daemon_contact_test daemon_handed_file_test entitled entitlectl &&
+    TSAN_OPTIONS=halt_on_error=1 ctest_in tsan tsan -L '^(client|proto)' &&
+    TSAN_OPTIONS=halt_on_error=1 ctest_in tsan-threads tsan -L threads  # apart: each must find tests
 }
 
 stage_fuzz() {
