@@ -1,4 +1,5 @@
 // Sanitizers slow everything down and hide the resident size: counts of repetitions are a tenth, sizes are not judged.
+// Under an emulator the resident size is the emulator's, translated code and all.
 #pragma once
 
 namespace entitle {
@@ -7,6 +8,12 @@ namespace entitle {
 inline constexpr bool sanitized = true;
 #else
 inline constexpr bool sanitized = false;
+#endif
+
+#ifdef ENTITLE_EMULATED
+inline constexpr bool residentSizeIsOurs = false;
+#else
+inline constexpr bool residentSizeIsOurs = !sanitized;
 #endif
 
 }  // namespace entitle
