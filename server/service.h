@@ -37,7 +37,7 @@ class Service {
 
     // For HttpHooks.
     std::shared_ptr<Worker> makeWorker() const;
-    static std::optional<Caller> authenticate(Worker&, std::string_view token, Instant now);
+    static std::optional<Caller> authenticate(Worker&, std::string_view token, Access, Instant now);
     std::shared_ptr<Push> push() const { return api_.push; }
     static std::optional<HttpResponse> fault(const std::exception&);
 

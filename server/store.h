@@ -87,7 +87,9 @@ class Store {
     Granted<AccountRow> setAdmin(const AccountId&, bool admin);
 
     void addToken(const TokenRow&);
-    std::optional<Bearer> bearer(const std::string& tokenHash, Instant now);  // none: unknown or expired
+    // None: unknown or expired. Found in one statement if it is the likely one's.
+    enum class Holder { device, account };
+    std::optional<Bearer> bearer(const std::string& tokenHash, Instant now, Holder likely = Holder::device);
     bool revokeToken(const std::string& tokenHash);
     Granted<int> revokeTokens(const AccountId&);  // how many there were; unknownAccount
 

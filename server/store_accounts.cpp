@@ -69,28 +69,29 @@ void Store::addToken(const TokenRow& row) {
     });
 }
 
-std::optional<Bearer> Store::bearer(const std::string& tokenHash, Instant now) {
+std::optional<Bearer> Store::bearer(const std::string& tokenHash, Instant now, Holder likely) {
+    static const std::string ofDevice = "SELECT " + columnList<TokenColumns>("tokens.") + ", " +
+                                        columnList<LicenseColumns>("licenses.") + ", " +
+                                        columnList<DeviceColumns>("devices.") +
+                                        " FROM tokens JOIN licenses ON licenses.id = tokens.license_id "
+                                        "JOIN devices ON devices.license_id = tokens.license_id AND "
+                                        "devices.number = tokens.device_number WHERE tokens.hash = :hash AND " +
+                                        notExpired;
+    static const std::string ofAccount =
+        "SELECT " + columnList<TokenColumns>("tokens.") + ", " + columnList<AccountColumns>("accounts.") +
+        " FROM tokens JOIN accounts ON accounts.id = tokens.account_id WHERE tokens.hash = :hash AND " + notExpired;
     return session_->read([&](Sql& sql) -> std::optional<Bearer> {
-        // A device first: its question is the one that is asked a thousand times a second.
-        static const std::string ofDevice =
-            "SELECT " + columnList<TokenColumns>("tokens.") + ", " + columnList<LicenseColumns>("licenses.") + ", " +
-            columnList<DeviceColumns>("devices.") +
-            " FROM tokens JOIN licenses ON licenses.id = tokens.license_id "
-            "JOIN devices ON devices.license_id = tokens.license_id AND devices.number = tokens.device_number "
-            "WHERE tokens.hash = :hash AND " +
-            std::string(notExpired);
-        auto device = sql.fetchTriples<TokenColumns, LicenseColumns, DeviceColumns>(ofDevice, tokenHash, now);
-        if (!device.empty()) {
-            auto& [token, license, row] = device.front();
-            return Bearer{std::move(token), std::nullopt, std::move(license), std::move(row)};
+        for (const auto holder : {likely, likely == Holder::device ? Holder::account : Holder::device}) {
+            if (holder == Holder::device) {
+                if (auto found = Sql::first(
+                        sql.fetchTriples<TokenColumns, LicenseColumns, DeviceColumns>(ofDevice, tokenHash, now)))
+                    return Bearer{std::get<0>(*found), std::nullopt, std::get<1>(*found), std::get<2>(*found)};
+            } else {
+                if (auto found = Sql::first(sql.fetchPairs<TokenColumns, AccountColumns>(ofAccount, tokenHash, now)))
+                    return Bearer{found->first, found->second, std::nullopt, std::nullopt};
+            }
         }
-        const auto account = sql.fetchPairs<TokenColumns, AccountColumns>(
-            "SELECT " + columnList<TokenColumns>("tokens.") + ", " + columnList<AccountColumns>("accounts.") +
-                " FROM tokens JOIN accounts ON accounts.id = tokens.account_id WHERE tokens.hash = :hash AND " +
-                notExpired,
-            tokenHash, now);
-        if (account.empty()) return std::nullopt;
-        return Bearer{account.front().first, account.front().second, std::nullopt, std::nullopt};
+        return std::nullopt;
     });
 }
 

@@ -1,3 +1,6 @@
+#include <array>
+#include <tuple>
+
 #include "server/store_session.h"
 
 namespace entitle {
@@ -42,14 +45,25 @@ std::int64_t Store::lastEvent() {
 }
 
 WaitFacts Store::waitFacts(const LicenseId& id, const DeviceId& device) {
+    static const std::string numbers = "(SELECT MAX(version) FROM key_sets), (SELECT revocation_epoch FROM authority)";
+    static const std::string all = "SELECT " + columnList<LicenseColumns>("licenses.") + ", " +
+                                   columnList<DeviceColumns>("devices.") + ", " + numbers +
+                                   " FROM licenses JOIN devices ON devices.license_id = licenses.id "
+                                   "WHERE licenses.id = :id AND devices.device_id = :device "
+                                   "ORDER BY devices.number DESC LIMIT 1";
+    static const std::string onlyNumbers = "SELECT " + numbers;
     return session_->read([&](Sql& sql) {
         WaitFacts facts;
-        const auto [version, epoch] =
-            sql.numbers<2>("SELECT (SELECT MAX(version) FROM key_sets), (SELECT revocation_epoch FROM authority)");
-        facts.keySet = session_->newestKeySet(sql, version);
-        facts.revocationEpoch = static_cast<std::uint64_t>(epoch);
-        facts.license = sql.row<LicenseColumns>("FROM licenses WHERE id = :id", id.value);
-        if (facts.license) facts.device = latestSeat(sql, id, device);
+        std::array<long long, 2> found;
+        if (auto row = Sql::first(
+                sql.fetchTriples<LicenseColumns, DeviceColumns, NumberColumns<2>>(all, id.value, device.value))) {
+            std::tie(facts.license, facts.device, found) = std::move(*row);
+        } else {
+            found = sql.numbers<2>(onlyNumbers);
+            facts.license = sql.row<LicenseColumns>("FROM licenses WHERE id = :id", id.value);
+        }
+        facts.keySet = session_->newestKeySet(sql, found[0]);
+        facts.revocationEpoch = static_cast<std::uint64_t>(found[1]);
         return facts;
     });
 }

@@ -106,7 +106,7 @@ std::variant<Caller, HttpResponse> Dispatch::caller(Worker& worker, Access acces
         return unauthorized("token-missing", "This needs the header `Authorization: Bearer <token>`.");
     const auto token = bearerToken(request.header("authorization"));
     std::optional<Caller> found;
-    if (!token.empty() && hooks_.authenticate) found = hooks_.authenticate(worker, token, request.now);
+    if (!token.empty() && hooks_.authenticate) found = hooks_.authenticate(worker, token, access, request.now);
     if (!found) return unauthorized("token-invalid", "The token is unknown, revoked or expired: log in again.");
     if (access != Access::bearer && found->account.empty())
         return problem(403, "account-needed", "This is for the token of an account, not of a device.");

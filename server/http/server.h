@@ -60,8 +60,9 @@ Allowed<void> checkListen(const HttpOptions&);
 struct HttpHooks {
     // For each thread of the pools, on that thread, before its first work. What it throws, `start` throws.
     std::function<std::shared_ptr<Worker>()> makeWorker;
-    // Whom a bearer token stands for, on a worker. None: 401. Empty: every token is refused.
-    std::function<std::optional<Caller>(Worker&, std::string_view token, Instant now)> authenticate;
+    // Whom a bearer token stands for, on a worker; `access` is what its route asks for, which is judged afterwards.
+    // None: 401. Empty: every token is refused.
+    std::function<std::optional<Caller>(Worker&, std::string_view token, Access access, Instant now)> authenticate;
     // What to answer when a handler threw; nothing: 500.
     std::function<std::optional<HttpResponse>(const std::exception&)> fault;
     // A line per request, on a network thread.

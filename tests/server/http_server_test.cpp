@@ -233,7 +233,7 @@ TEST(HttpServer, EveryRequestHasAnIdOfItsOwnOrItsClients) {
 
 TEST(HttpServer, TheLogHasALinePerRequestAndNoSecrets) {
     HttpFixture http;
-    http.hooks.authenticate = [](Worker&, std::string_view token, Instant) -> std::optional<Caller> {
+    http.hooks.authenticate = [](Worker&, std::string_view token, Access, Instant) -> std::optional<Caller> {
         if (token != "cot_secret") return std::nullopt;
         Caller caller;
         caller.account = "acc_1";
@@ -261,7 +261,7 @@ TEST(HttpServer, TheLogHasALinePerRequestAndNoSecrets) {
 
 TEST(HttpServer, ATokenOpensWhatItsOwnerMay) {
     HttpFixture http;
-    http.hooks.authenticate = [](Worker&, std::string_view token, Instant) -> std::optional<Caller> {
+    http.hooks.authenticate = [](Worker&, std::string_view token, Access, Instant) -> std::optional<Caller> {
         Caller caller;
         if (token == "device") caller.license = "lic_1";
         if (token == "user" || token == "admin") caller.account = "acc_1";

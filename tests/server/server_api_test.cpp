@@ -43,7 +43,7 @@ class ServerApi : public ::testing::Test {
         Call made{request, match->parameters, std::nullopt, *match->route};
         const auto access = match->route->access;
         if (access == Access::bearer || access == Access::user || access == Access::admin) {
-            made.caller = Service::authenticate(*worker, token, now);
+            made.caller = Service::authenticate(*worker, token, access, now);
             if (!made.caller) return problem(401, "token-invalid", "");
             if (access != Access::bearer && made.caller->account.empty()) return problem(403, "account-needed", "");
             if (access == Access::admin && !made.caller->admin) return problem(403, "admin-only", "");

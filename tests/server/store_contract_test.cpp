@@ -86,6 +86,7 @@ TEST_P(StoreTest, TokenStandsForItsAccountUntilItEndsOrIsRevoked) {
     store().addToken(tokenOf(id, 1, noon + day));
     store().addToken(tokenOf(id, 2));
     EXPECT_EQ(store().bearer(hashOf(1), noon)->account, store().account(id));
+    EXPECT_EQ(store().bearer(hashOf(1), noon, Store::Holder::account)->account, store().account(id));
     EXPECT_FALSE(store().bearer(hashOf(1), noon + day)) << "the end itself is too late";
     EXPECT_TRUE(store().bearer(hashOf(2), noon + 1000 * day));
     EXPECT_EQ(store().sweepTokens(noon + day, 10), 1);
