@@ -179,6 +179,29 @@ TEST_P(ExchangeTest, OneDeviceIsFoundByItselfTheSeatItHoldsBeforeTheOnesItHeld) 
     EXPECT_FALSE(store().device(LicenseId{"lic_none"}, deviceNumber(1)));
 }
 
+TEST_P(ExchangeTest, WhoWaitsIsAnsweredFromOneLookThatMissesNothing) {
+    const auto id = sell([](LicenseRow& row) { row.deviceLimit = 2; });
+    const auto look = [&](const LicenseId& license) { return store().waitFacts(license, deviceNumber(1)); };
+    EXPECT_FALSE(look(LicenseId{"lic_none"}).license);
+    EXPECT_EQ(look(id).license, store().license(id));
+    EXPECT_FALSE(look(id).device) << "the license is there, the device never was";
+    EXPECT_EQ(look(id).keySet, store().keySet());
+    ASSERT_TRUE(activate(store(), id, deviceNumber(1)));
+    ASSERT_TRUE(activate(store(), id, deviceNumber(2)));
+    EXPECT_EQ(look(id).device, store().device(id, deviceNumber(1)));
+    ASSERT_TRUE(store().release(id, deviceNumber(1), noon));
+    EXPECT_EQ(look(id).device->releasedAt, noon);
+    ASSERT_TRUE(activate(store(), id, deviceNumber(1)));
+    EXPECT_EQ(look(id).device->number, 3) << "the seat it holds, not the one it held";
+    ASSERT_TRUE(store().changeLicense(id, noon, [](LicenseRow row) -> Granted<LicenseRow> {
+        row.status = LicenseStatus::revoked;
+        return row;
+    }));
+    EXPECT_EQ(look(id).license->status, LicenseStatus::revoked);
+    EXPECT_EQ(look(id).revocationEpoch, 1u);
+    EXPECT_EQ(look(id).keySet, store().keySet());
+}
+
 TEST_P(ExchangeTest, MachineWithANewKeyTakesItsOwnSeatOverInOneStep) {
     const auto id = sell();
     ASSERT_TRUE(activate(store(), id, deviceNumber(1)));
