@@ -17,7 +17,7 @@ struct Account {
     std::optional<Instant> saidNoAt;      // a signed no of the authority reached it, of that time
     std::optional<Instant> conflictSince;
     std::optional<Instant> driftSince;
-    std::optional<Instant> windsDownSince;  // the signed no came
+    std::optional<Instant> windsDownSince;  // the signed no came, by this machine's clock if that was ahead
 
     bool copied = false;        // another machine has this one's state, or it was put back to an older one
     bool clockIsHonest = true;  // never more than 12 hours off since the last contact, nor put back

@@ -147,7 +147,10 @@ void Rules::started(Machine& machine) {
     if (account.saveWasLost || !machine.store.holdsAll) account.saidNoAt.reset();  // it may have forgotten
     account.saveWasLost = false;
     machine.store.holdsAll = true;
-    account.document = status.license;
+    // An older one that it fell back to is no new beginning. One that it stored in the moment it died is: nobody has
+    // seen it yet.
+    const auto& known = account.document;
+    if (!status.license || (known && status.license->issuedAt <= known->issuedAt)) account.document = status.license;
     observed(machine);
 }
 
@@ -200,7 +203,9 @@ void Rules::observed(Machine& machine) {
         if (report.match == Match::different) account.excusedSince = stage_.now();
     }
     const bool ended = status.standing == Standing::revoked || status.standing == Standing::suspended;
-    account.windsDownSince = ended ? std::optional(account.windsDownSince.value_or(stage_.now())) : std::nullopt;
+    // The end is told to people as a moment of this machine's time, and stays that moment when its clock is set right.
+    const Instant here = stage_.now() + std::max(machine.offset(), 0s);
+    account.windsDownSince = ended ? std::optional(account.windsDownSince.value_or(here)) : std::nullopt;
     inForce(status.standing) ? checkRights(machine, status) : checkDenial(machine, status);
     checkBelief(machine, status);
 }
