@@ -180,6 +180,7 @@ std::optional<FileProblem> Daemon::perform(Step done, Record next, const Deed& d
         next.documentToken.clear();
         next.activatedBy.clear();
     }
+    if (next.documentToken != record_.documentToken) next.earlierKeySetToken.clear();
     next.state = std::move(done.state);
     Rights rights = rightsOf(next.state, now);
     const Named before = named();

@@ -112,11 +112,6 @@ void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now
     const ExchangeAnswer& answer = opened.answer;
     Record next = record_;
     const bool newKeySet = !opened.keySetToken.empty();
-    if (newKeySet) {
-        next.keySetToken = opened.keySetToken;
-        next.authority = opened.keySet.authority;
-        next.keySetVersion = opened.keySet.version;
-    }
     const std::string word(toString(asked.operation));
     const std::optional<License>& license = opened.license;
     std::string nextRid;
@@ -166,6 +161,7 @@ void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now
         if (asked.operation == Operation::activate) next.activatedBy = hashOfKey(asked.key);
         if (!done.state.pending) next.requestToken.clear();
     }
+    if (newKeySet) takeKeySet(next, *settings_.roots, opened.keySetToken, opened.keySet);
     // A newer key set must outlive us, even where the answer itself changes nothing.
     const bool persists = std::any_of(done.effects.begin(), done.effects.end(),
                                       [](const Effect& effect) { return std::holds_alternative<Persist>(effect); });

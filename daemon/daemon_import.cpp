@@ -95,9 +95,7 @@ boost::system::result<std::string, AdminRefusal> Daemon::importLicense(std::stri
     Record next = record_;
     next.documentToken = verified->file.documentToken;
     if (!record_.state.current || record_.state.current->id != license.id) next.activatedBy.clear();
-    next.keySetToken = verified->file.keySetToken;
-    next.authority = verified->keySet.authority;
-    next.keySetVersion = verified->keySet.version;
+    takeKeySet(next, *settings_.roots, verified->file.keySetToken, verified->keySet);
     if (!done.state.pending) next.requestToken.clear();
     const Deed deed{"imported", json({{"license", license.id.value},
                                       {"sequence", license.sequence},
@@ -120,9 +118,7 @@ boost::system::result<std::string, AdminRefusal> Daemon::importUpdate(std::strin
     Step done = stepped(RevocationPushed{update->revocations.epoch, update->revocations.entries}, now);
     if (done.refusal != Refusal::none) return refusal(done.refusal);
     Record next = record_;
-    next.keySetToken = update->file.keySetToken;
-    next.authority = update->keySet.authority;
-    next.keySetVersion = update->keySet.version;
+    takeKeySet(next, *settings_.roots, update->file.keySetToken, update->keySet);
     const bool newKeySet = next.keySetVersion != record_.keySetVersion || next.authority != record_.authority;
     const bool persists = std::any_of(done.effects.begin(), done.effects.end(),
                                       [](const Effect& effect) { return std::holds_alternative<Persist>(effect); });

@@ -42,9 +42,27 @@ boost::system::result<VerifiedUpdate, AdminRefusal> verifyUpdateFile(std::string
 }
 
 DocumentResult<License> verifyStored(const Record& record, const Roots& roots, const DeviceId& device) {
-    auto keySet = verifyKeySet(record.keySetToken, roots, minimumKeySet(record, roots));
+    const auto keySet = verifyKeySet(record.keySetToken, roots, minimumKeySet(record, roots));
     if (!keySet) return keySet.error();
-    return verifyLicense(record.documentToken, *keySet, device);
+    auto license = verifyLicense(record.documentToken, *keySet, device);
+    if (license || license.error() != DocumentError::unknownKey) return license;
+    const auto earlier = verifyKeySet(record.earlierKeySetToken, roots, 0);
+    if (!earlier) return license;
+    auto over = verifyLicense(record.documentToken, *earlier, device);
+    if (!over || plus(over->freshUntil, over->grace) > keySet->issuedAt) return license;
+    return over;
+}
+
+void takeKeySet(Record& record, const Roots& roots, std::string token, const KeySet& keySet) {
+    const auto signedBy = tokenKeyId(record.documentToken);
+    if (!signedBy || keySet.find(*signedBy) != nullptr) {
+        record.earlierKeySetToken.clear();
+    } else if (const auto before = verifyKeySet(record.keySetToken, roots, 0); before && before->find(*signedBy)) {
+        record.earlierKeySetToken = record.keySetToken;
+    }
+    record.keySetToken = std::move(token);
+    record.authority = keySet.authority;
+    record.keySetVersion = keySet.version;
 }
 
 MadeRequest makeRequest(const Roots& roots, const Record& record, const SecretKey& deviceKey,

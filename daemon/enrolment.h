@@ -33,8 +33,14 @@ struct VerifiedUpdate {
 boost::system::result<VerifiedUpdate, AdminRefusal> verifyUpdateFile(std::string_view text, const Roots&,
                                                                      const Record& seen);
 
-// The same for what the record holds: a stored license is never trusted, only its signed token.
+// The same for what the record holds: a stored license is never trusted, only its signed token. An authority lists a
+// signing key as long as a document of it may be in force. One whose key has gone from the list since is accepted if
+// it was over, grace and all, when the newest key set was signed: it gives no rights, but it says what this machine
+// had, and with whom to renew once the owner has paid.
 DocumentResult<License> verifyStored(const Record&, const Roots&, const DeviceId&);
+
+// The newest key set takes the place of the one before, which is remembered where it alone spoke of the document's key.
+void takeKeySet(Record&, const Roots&, std::string token, const KeySet&);
 
 // The highest key-set version a device may still not go below, for these roots.
 std::uint64_t minimumKeySet(const Record&, const Roots&);

@@ -112,6 +112,7 @@ std::string encodePayload(const Record& record, std::uint32_t version) {
     root["generation"] = record.generation;
     root["document"] = record.documentToken;
     root["key_set"] = record.keySetToken;
+    if (version >= 5) root["earlier_key_set"] = record.earlierKeySetToken;
     root["authority"] = record.authority;
     root["key_set_version"] = record.keySetVersion;
     root["request"] = record.requestToken;
@@ -263,6 +264,7 @@ std::optional<Record> decodePayload(std::string_view payload, std::uint32_t vers
     record.generation = reader.number<std::uint64_t>("generation");
     record.documentToken = reader.text("document");
     record.keySetToken = reader.text("key_set");
+    if (version >= 5) record.earlierKeySetToken = reader.text("earlier_key_set");
     record.authority = reader.text("authority");
     record.keySetVersion = reader.number<std::uint64_t>("key_set_version");
     record.requestToken = reader.text("request");

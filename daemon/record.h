@@ -22,7 +22,7 @@
 
 namespace entitle {
 
-inline constexpr std::uint32_t recordVersion = 4;
+inline constexpr std::uint32_t recordVersion = 5;
 inline constexpr std::size_t maxRecordBytes = 1024 * 1024 + 48;
 
 struct Record {
@@ -33,6 +33,8 @@ struct Record {
     State state;
     std::string documentToken;  // "" without a license
     std::string keySetToken;    // the highest key set seen; "" if none
+    // The last one that spoke of the document's key, if keySetToken does not; else "". See verifyStored.
+    std::string earlierKeySetToken;
 
     // The highest key-set version seen, and of which authority: versions of two authorities do not compare.
     std::string authority;

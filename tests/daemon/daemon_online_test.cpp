@@ -276,6 +276,46 @@ TEST_F(OnlineTest, NewKeySetOutlivesARestartEvenWithADenial) {
     settle(Operation::renew, Outcome::denied);
     EXPECT_EQ(store.saved->keySetVersion, 2u);
     EXPECT_EQ(daemon->status().standing, Standing::active) << "a denial without an end takes nothing away";
+    restartOnline();
+    EXPECT_EQ(daemon->status().standing, Standing::demo) << "that key was listed no more before its time: stolen";
+}
+
+// Whoever pays again after weeks finds the program as it was, though the authority has changed its keys meanwhile.
+TEST_F(OnlineTest, LicenseThatIsOverIsRememberedWhenItsKeyIsListedNoMore) {
+    activated();
+    wakeAfter(30 * 24h);
+    ASSERT_EQ(daemon->status().standing, Standing::expired);
+    for (int i = 0; i < 2; ++i) {
+        issuer.today_ = clock.now_.wall;
+        issuer.rotate();
+        settle(Operation::renew, Outcome::denied);
+        restartOnline();
+        EXPECT_EQ(daemon->status().standing, Standing::expired);
+        EXPECT_FALSE(daemon->check("live_trading").allowed);
+        wakeAfter(27h);
+    }
+    EXPECT_EQ(store.saved->keySetVersion, 3u);
+    EXPECT_NE(store.saved->earlierKeySetToken, "");
+    grant(Operation::renew);
+    EXPECT_EQ(daemon->status().standing, Standing::active);
+    EXPECT_EQ(store.saved->earlierKeySetToken, "");
+}
+
+TEST_F(OnlineTest, LicenseOfARevokedKeyIsNotRememberedThoughItIsOver) {
+    activated();
+    const auto stolen = issuer.keySet_.keys.front();
+    wakeAfter(30 * 24h);
+    issuer.today_ = clock.now_.wall;
+    issuer.rotate();
+    issuer.keySet_.keys.push_back(stolen);
+    issuer.keySet_.keys.back().revoked = true;
+    settle(Operation::renew, Outcome::denied);
+    wakeAfter(27h);
+    issuer.rotate();
+    settle(Operation::renew, Outcome::denied);
+    EXPECT_EQ(store.saved->keySetVersion, 3u);
+    restartOnline();
+    EXPECT_FALSE(daemon->status().license);
 }
 
 // --- renewal ---------------------------------------------------------------------------------------------------------

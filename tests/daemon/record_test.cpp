@@ -67,6 +67,7 @@ TEST(Record, AnyRecordOfAnyNumbersAndTextsComesBack) {
         record.generation = *rc::gen::arbitrary<std::uint64_t>();
         record.documentToken = text();
         record.keySetToken = text();
+        record.earlierKeySetToken = text();
         record.authority = text();
         record.keySetVersion = *rc::gen::arbitrary<std::uint64_t>();
         record.requestToken = text();
@@ -170,21 +171,39 @@ TEST(Record, OneOfVersionTwoIsReadAndWrittenAnew) {
     EXPECT_EQ(errorOf(framed(old, 3)), RecordError::badForm);
 }
 
+constexpr const char* earlierKeySet = R"("earlier_key_set":"",)";
+std::string without(const std::string& member, std::string payload) {
+    const auto at = payload.find(member);
+    if (at == std::string::npos) throw std::logic_error("there is no " + member);
+    return payload.erase(at, member.size());
+}
+std::string without(const std::string& member, const Record& record) {
+    return without(member, payloadOf(encodeRecord(record)));
+}
+
 // A daemon that forgot at every restart when the authority had last answered.
 TEST(Record, OneOfVersionThreeIsReadAndWrittenAnew) {
     auto wanted = sampleRecord(3);
     wanted.activatedBy.clear();
     wanted.lastContact.reset();
-    auto old = payloadOf(encodeRecord(wanted));
-    const std::string added = R"("activated_by":"","last_contact":null,)";
-    ASSERT_NE(old.find(added), std::string::npos);
-    old.erase(old.find(added), added.size());
+    wanted.earlierKeySetToken.clear();
+    const auto old = without(R"("activated_by":"","last_contact":null,)", without(earlierKeySet, wanted));
     const auto record = decodeRecord(framed(old, 3));
     ASSERT_TRUE(record.has_value());
     EXPECT_EQ(*record, wanted);
     EXPECT_EQ(decodeRecord(encodeRecord(*record)).value(), *record);
     EXPECT_EQ(errorOf(framed(old, 4)), RecordError::badForm);
     EXPECT_EQ(errorOf(framed(payloadOf(encodeRecord(wanted)), 3)), RecordError::badForm);
+}
+
+// A daemon that forgot its license when the key which had signed it was listed no more.
+TEST(Record, OneOfVersionFourIsReadAndWrittenAnew) {
+    auto wanted = sampleRecord(3);
+    wanted.earlierKeySetToken.clear();
+    const auto old = without(earlierKeySet, wanted);
+    EXPECT_EQ(decodeRecord(framed(old, 4)).value(), wanted);
+    EXPECT_EQ(errorOf(framed(old, 5)), RecordError::badForm);
+    EXPECT_EQ(errorOf(framed(payloadOf(encodeRecord(wanted)), 4)), RecordError::badForm);
 }
 
 TEST(Record, OneOfANewerVersionIsToldFromADamagedOne) {

@@ -36,6 +36,7 @@ inline Record sampleRecord(std::uint64_t number) {
     record.state.reportedHold = {true, at(6)};
     record.documentToken = "v4.public.document-" + std::to_string(number);
     record.keySetToken = "v4.public.keyset";
+    record.earlierKeySetToken = "v4.public.earlier-keyset";
     record.authority = "acme";
     record.keySetVersion = 7;
     record.requestToken = "v4.public.request";
