@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+#include <capnp/message.h>
 #include <capnp/rpc-twoparty.h>
 #include <capnp/serialize.h>
 #include <gtest/gtest.h>
@@ -66,7 +67,13 @@ std::vector<Bytes> canonical(const Bytes& bytes) {
     kj::ArrayPtr<const capnp::word> rest = words;
     while (rest.size() != 0) {
         capnp::FlatArrayMessageReader reader(rest);
-        const auto form = capnp::canonicalize(reader.getRoot<Message>());
+        capnp::MallocMessageBuilder copy;
+        copy.setRoot(reader.getRoot<Message>());
+#if CAPNP_VERSION >= 1000000
+        // The RPC system may let its answer end the question. Ours leaves that to the Finish.
+        if (auto message = copy.getRoot<Message>(); message.isReturn()) message.getReturn().setNoFinishNeeded(false);
+#endif
+        const auto form = capnp::canonicalize(copy.getRoot<Message>().asReader());
         const auto* begin = reinterpret_cast<const std::byte*>(form.begin());
         messages.emplace_back(begin, begin + form.asBytes().size());
         rest = kj::arrayPtr(reader.getEnd(), rest.end());
@@ -254,10 +261,18 @@ TEST_F(ShortcutTest, AFinishEndsItsQuestionAndIsNotPassedOn) {
     EXPECT_EQ(served->connection->openQuestions(), 0u);
 }
 
-TEST_F(ShortcutTest, ASecondFinishClosesTheConnection) {
+// As the RPC system judges a Finish of no question: since libcapnp 1.0 its answers may end questions themselves, and a
+// Finish that crosses one is in order.
+TEST_F(ShortcutTest, ASecondFinishIsForTheRpcSystemToJudge) {
     const auto served = serve();
     ask(*served, directCheck(1) + finishMessage(1));
-    EXPECT_EQ(closedBy(*served, finishMessage(1)), CloseReason::badMessage);
+    if (CAPNP_VERSION < 1000000) {
+        EXPECT_EQ(closedBy(*served, finishMessage(1)), CloseReason::badMessage);
+    } else {
+        ask(*served, finishMessage(1) + directCheck(1));
+        EXPECT_EQ(served->closed, std::nullopt);
+        EXPECT_EQ(served->connection->openQuestions(), 1u);
+    }
 }
 
 TEST_F(ShortcutTest, AnIdInUseClosesTheConnection) {
