@@ -96,6 +96,7 @@ HttpResponse exchange(const Api& api, Worker& worker, const Call& call, Operatio
     query.device = question.device();
     query.now = question.now;
     query.countFrom = question.now - api.policy.window;
+    if (operation == Operation::activate || operation == Operation::reenrol) query.enrols = request.rid;
     if (operation == Operation::activate) {
         const auto row = licenseOfKey(worker.store, api.secrets, request.key);
         if (!row) {

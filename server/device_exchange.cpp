@@ -165,7 +165,17 @@ class Decision {
         return denied(code::unknownDevice, "This authority knows no such device: activate it with its license key.");
     }
 
+    // An enrolment ends the chain before it. A request that some proxy kept, and sends once more when its device has
+    // long renewed, must not: the device would be taken for a copy of itself.
+    std::optional<ExchangeDecision> refuseUsed() const {
+        const bool retried = facts_.holds() && facts_.device->rolling.previousRid == request_.rid;
+        if (!facts_.enrolledBefore || retried) return std::nullopt;
+        return denied(code::requestUsed,
+                      "This request was answered before, and its machine has gone on since: ask anew.");
+    }
+
     ExchangeDecision reenrol() {
+        if (auto no = refuseUsed()) return std::move(*no);
         if (!facts_.holds()) {
             if (facts_.device)
                 return denied(code::seatReleased,
@@ -178,12 +188,14 @@ class Decision {
     }
 
     ExchangeDecision activate() {
+        if (auto no = refuseUsed()) return std::move(*no);
         if (facts_.holds()) {
             // A seat taken by an offline document has no chain yet: its first token is no new enrolment.
             if (facts_.device->rolling.number != 0) return enrolAnew();
             DeviceRow row = *facts_.device;
             ExchangeDecision go;
             if (auto no = bind(row, go)) return std::move(*no);
+            row.enrolledBy = request_.rid;
             go.write.attempt = "granted";
             // One seated before the marks were kept may find them taken.
             if (facts_.license.type == "trial" && facts_.otherTrials.empty())
@@ -231,6 +243,7 @@ class Decision {
         go.write.releases.push_back({row.number, TransferKind::enrol, true});
         go.write.attempt = "enrolled";
         row.number = 0;
+        row.enrolledBy = request_.rid;
         row.takenAt = now_;
         row.conflictAt.reset();
         row.document.reset();
@@ -280,6 +293,7 @@ class Decision {
         row.device = request_.device();
         row.deviceKey = request_.deviceKey.paserk();
         row.takenAt = now_;
+        if (request_.operation == Operation::activate) row.enrolledBy = request_.rid;
         if (facts_.device) row.name = facts_.device->name;
         enrol(row, request_.fingerprint);
         return row;

@@ -19,6 +19,7 @@ struct ExchangeQuery {
     Instant countFrom{};                  // transfers and re-enrolments are counted from here on: now - 90 days
     std::vector<std::string> trialMarks;  // hashes that name this machine, to find another trial it had; may be empty
     bool withOthers = false;              // ask for `others` also when the device holds a seat
+    std::string enrols = {};              // the rid of a request to enrol; else empty
 };
 
 // Read under the license's lock: nothing of it changes before the decision is written.
@@ -32,6 +33,7 @@ struct ExchangeFacts {
     int ownerTransfers = 0;               // since countFrom
     int enrolments = 0;                   // since countFrom
     std::optional<ApprovalRow> approval;  // the latest this device asked for
+    bool enrolledBefore = false;          // this device, by this very request
     std::vector<LicenseId> otherTrials;   // licenses that were given to a machine with one of the trial marks
 
     bool holds() const { return device && !device->releasedAt; }

@@ -80,6 +80,7 @@ struct DeviceRow {
     std::string keyLevel;     // how its key rests, in the device's own word: "tpm2", "systemd-creds", "file"
     std::string version;      // of its daemon
     RollingState rolling;
+    std::string enrolledBy;  // the rid of the request that began its chain; empty when none is known
     std::optional<Instant> lastSeenAt;
     std::optional<Instant> conflictAt;   // since when two parties use its key; none: all is well
     std::int64_t botsInUse = 0;          // as the device said last

@@ -107,6 +107,11 @@ std::optional<ExchangeFacts> Store::Session::readFacts(Sql& sql, const ExchangeQ
             "FROM approvals WHERE license_id = :id AND device_id = :device ORDER BY number DESC LIMIT 1", id,
             query.device.value);
     }
+    if (!query.enrols.empty())
+        facts.enrolledBefore = sql.number(
+                                   "SELECT COUNT(*) FROM devices WHERE license_id = :id AND device_id = :device AND "
+                                   "enrolled_by = :rid",
+                                   id, query.device.value, query.enrols) != 0;
     facts.otherTrials = otherTrials(sql, query);
     return facts;
 }

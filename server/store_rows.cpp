@@ -163,6 +163,7 @@ void DeviceColumns::bind(soci::statement& to) {
     to.exchange(into(previousNumber_));
     to.exchange(into(previousRandom_));
     to.exchange(into(previousRid_));
+    to.exchange(into(enrolledBy_));
     lastSeenAt_.bind(to);
     conflictAt_.bind(to);
     to.exchange(into(botsInUse_));
@@ -187,6 +188,7 @@ DeviceRow DeviceColumns::row() const {
     row.keyLevel = keyLevel_;
     row.version = version_;
     row.rolling = {toUnsigned(rollNumber_), random_, toUnsigned(previousNumber_), previousRandom_, previousRid_};
+    row.enrolledBy = enrolledBy_;
     row.lastSeenAt = toInstant(lastSeenAt_);
     row.conflictAt = toInstant(conflictAt_);
     row.botsInUse = botsInUse_;
@@ -220,13 +222,14 @@ void updateDevice(Sql& sql, const LicenseId& license, const DeviceRow& row) {
         "UPDATE devices SET device_key = :key, host_label = :label, name = :name, fingerprint = :fp, "
         "key_level = :level, version = :version, roll_number = :roll, roll_random = :random, "
         "roll_previous_number = :proll, roll_previous_random = :prandom, roll_previous_rid = :prid, "
-        "last_seen_at = :seen, conflict_at = :conflict, bots_in_use = :bots, bots_leased = :leased, "
+        "enrolled_by = :enrolled, last_seen_at = :seen, conflict_at = :conflict, bots_in_use = :bots, bots_leased = "
+        ":leased, "
         "leased_until = :until, document_sequence = :sequence, document_issued_at = :issued, "
         "document_fresh_until = :fresh, document_grace_s = :grace WHERE license_id = :id AND number = :number",
         row.deviceKey, row.hostLabel, row.name, row.fingerprint, row.keyLevel, row.version, row.rolling.number,
         row.rolling.random, row.rolling.previousNumber, row.rolling.previousRandom, row.rolling.previousRid,
-        row.lastSeenAt, row.conflictAt, row.botsInUse, row.botsLeased, row.leasedUntil, sequence, issued, fresh, grace,
-        license.value, row.number);
+        row.enrolledBy, row.lastSeenAt, row.conflictAt, row.botsInUse, row.botsLeased, row.leasedUntil, sequence,
+        issued, fresh, grace, license.value, row.number);
 }
 
 void DocumentColumns::bind(soci::statement& to) {

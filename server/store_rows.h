@@ -71,6 +71,7 @@ class DeviceColumns {
                                       "roll_previous_number",
                                       "roll_previous_random",
                                       "roll_previous_rid",
+                                      "enrolled_by",
                                       "last_seen_at",
                                       "conflict_at",
                                       "bots_in_use",
@@ -85,7 +86,7 @@ class DeviceColumns {
 
   private:
     std::string device_, deviceKey_, hostLabel_, name_, fingerprint_, keyLevel_, version_;
-    std::string random_, previousRandom_, previousRid_;
+    std::string random_, previousRandom_, previousRid_, enrolledBy_;
     int number_ = 0;
     long long takenAt_ = 0, rollNumber_ = 0, previousNumber_ = 0, botsInUse_ = 0, botsLeased_ = 0;
     Nullable<long long> releasedAt_, lastSeenAt_, conflictAt_, leasedUntil_;

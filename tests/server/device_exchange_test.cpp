@@ -68,6 +68,10 @@ class DeviceExchange : public ::testing::Test {
         out.otherTrials = otherTrials;
         return out;
     }
+    bool enrolled(const DeviceId& id, const std::string& rid) const {
+        return std::any_of(rows.begin(), rows.end(),
+                           [&](const DeviceRow& row) { return row.device == id && row.enrolledBy == rid; });
+    }
 
     ExchangeDecision ask(Device& device, Operation operation, const std::string& rid, bool delivered = true) {
         ExchangeRequest request;
@@ -87,7 +91,9 @@ class DeviceExchange : public ::testing::Test {
         means.signingKeyId = "k4.pid.x";
         const bool presents = operation != Operation::activate && operation != Operation::reenrol;
         if (presents) means.presented = {device.token, authentic};
-        auto made = decideExchange(facts(device.id()), request, means, policy, now);
+        auto read = facts(device.id());
+        read.enrolledBefore = !presents && enrolled(device.id(), rid);
+        auto made = decideExchange(read, request, means, policy, now);
         apply(made, device.id());
         if (delivered && made.token) device.token = *made.token;
         if (delivered && made.document) device.seen = made.document->sequence;
@@ -213,6 +219,32 @@ TEST_F(DeviceExchange, AfterAConflictALoneDeviceEnrolsAnewWhenNobodyElseCameForT
     EXPECT_EQ(ask(device, Operation::reenrol, opaque('d')).token, anew.token) << "a retry is no further enrolment";
     EXPECT_EQ(enrolments, 1);
     EXPECT_EQ(ask(device, Operation::renew, opaque('e')).outcome, Outcome::granted);
+}
+
+// A proxy that repeats what it once carried.
+TEST_F(DeviceExchange, ARequestThatEnrolledItsDeviceOnceEnrolsItNeverAgain) {
+    Device device;
+    const auto twice = [&](Operation operation, const std::string& rid) {
+        EXPECT_EQ(ask(device, operation, rid, false).code, exchange_code::requestUsed);
+        EXPECT_EQ(ask(device, Operation::renew, freshNonce()).outcome, Outcome::granted)
+            << "nobody is taken for a copy";
+    };
+    ask(device, Operation::activate, opaque('a'), false);
+    EXPECT_EQ(ask(device, Operation::activate, opaque('a')).outcome, Outcome::granted) << "the answer was lost";
+    ask(device, Operation::renew, opaque('b'));
+    twice(Operation::activate, opaque('a'));
+    EXPECT_EQ(ask(device, Operation::reenrol, opaque('c')).outcome, Outcome::granted);
+    ask(device, Operation::renew, opaque('d'));
+    twice(Operation::activate, opaque('a'));
+    twice(Operation::reenrol, opaque('c'));
+    EXPECT_EQ(enrolments, 1);
+    at(2).releasedAt = now;  // by its owner
+    EXPECT_EQ(ask(device, Operation::activate, opaque('a'), false).code, exchange_code::requestUsed);
+    EXPECT_EQ(ask(device, Operation::activate, opaque('e')).outcome, Outcome::granted);
+    Device other;
+    other.fingerprint = machine(uuidB);
+    license.deviceLimit = 2;
+    EXPECT_EQ(ask(other, Operation::activate, opaque('a')).outcome, Outcome::granted) << "rids are each device's own";
 }
 
 TEST_F(DeviceExchange, AConflictInWhichTheOtherPartyComesIsAnAdminsToDecide) {

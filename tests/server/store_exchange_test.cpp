@@ -64,6 +64,7 @@ TEST_P(ExchangeTest, EveryFieldOfADeviceComesBack) {
         row.keyLevel = "tpm2";
         row.version = "0.3.0";
         row.rolling = {std::uint64_t{1} << 62, "cur", 6, "prev", "rid"};
+        row.enrolledBy = "first rid";
         row.conflictAt = noon + day;
         row.botsInUse = 3;
         row.botsLeased = 5;
@@ -81,6 +82,43 @@ TEST_P(ExchangeTest, EveryFieldOfADeviceComesBack) {
         .value();
     EXPECT_EQ(store().license(id)->lastSequence, 1u) << "nothing went out, no number was spent";
     EXPECT_EQ(store().devices(id), std::vector{*made->device});
+}
+
+TEST_P(ExchangeTest, RequestThatEnrolledADeviceIsKnownAlsoWhenItsSeatWasReleased) {
+    const auto id = sell([](LicenseRow& row) { row.deviceLimit = 2; });
+    const auto known = [&](int device, const std::string& rid) {
+        bool found = false;
+        auto asked = query(id, device);
+        asked.enrols = rid;
+        store()
+            .exchange(asked,
+                      [&](const ExchangeFacts& facts) -> Granted<Exchange> {
+                          found = facts.enrolledBefore;
+                          return Exchange{};
+                      })
+            .value();
+        return found;
+    };
+    const auto enrol = [&](int device, const std::string& rid) {
+        store()
+            .exchange(query(id, device),
+                      [&](const ExchangeFacts& facts) -> Granted<Exchange> {
+                          auto out = takeOrKeepSeat(facts, deviceNumber(device), noon);
+                          out->device->enrolledBy = rid;
+                          return out;
+                      })
+            .value();
+    };
+    EXPECT_FALSE(known(1, "a"));
+    enrol(1, "a");
+    EXPECT_TRUE(known(1, "a"));
+    EXPECT_FALSE(known(1, "b"));
+    EXPECT_FALSE(known(2, "a")) << "another device's request";
+    ASSERT_TRUE(store().release(id, deviceNumber(1), noon));
+    enrol(1, "b");
+    EXPECT_TRUE(known(1, "a"));
+    EXPECT_TRUE(known(1, "b"));
+    EXPECT_FALSE(known(1, ""));
 }
 
 TEST_P(ExchangeTest, DenialWritesItsAttemptAndNothingElse) {
