@@ -56,7 +56,10 @@ class SimulatedAuthority {
         } else if (what == "restore") {
             putBack();
         } else if (what == "rotate") {
-            rotateSigningKey(desk_.authority(), desk_.roots(), std::chrono::days{3}, now_).value();
+            const auto made = rotateSigningKey(desk_.authority(), desk_.roots(), std::chrono::days{3}, now_);
+            if (!made && made.error().reason != DenialReason::tooManyKeys)
+                throw std::runtime_error(made.error().message);
+            out["rotated"] = made.has_value();
         } else if (what == "sql") {
             desk_.execute(stringOf(order, "text"));
         } else if (what == "roots") {

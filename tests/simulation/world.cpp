@@ -262,8 +262,8 @@ void World::happen() {
         });
     });
     lot.add(2, [&] {
-        stage_.tell("authority", "signs with a new key");
-        network_.order({{"do", "rotate"}});
+        const bool rotated = network_.order({{"do", "rotate"}}).at("rotated").as_bool();
+        stage_.tell("authority", rotated ? "signs with a new key" : "has as many signing keys as a set may hold");
     });
     lot.draw(chance);
 }
