@@ -17,6 +17,7 @@ struct Account {
     std::optional<Instant> saidNoAt;      // a signed no of the authority reached it, of that time
     std::optional<Instant> conflictSince;
     std::optional<Instant> driftSince;
+    std::optional<Instant> renewedUnheard;  // a renewal was granted that nobody waited for any more
     std::optional<Instant> windsDownSince;  // the signed no came, by this machine's clock if that was ahead
 
     bool copied = false;        // another machine has this one's state, or it was put back to an older one
