@@ -98,7 +98,7 @@ Roll rollToken(const TokenChain& chain, const PresentedToken& presented, std::st
     if (same(presented.token, chain.current)) return onwards(RollVerdict::advance);
     if (same(presented.token, chain.previous) && !chain.previousRid.empty() && chain.previousRid == rid)
         return {RollVerdict::repeat, chain};
-    if (presented.authentic && presented.token.number > chain.current.number) return onwards(RollVerdict::ahead);
+    if (presented.authentic && presented.token.number >= chain.current.number) return onwards(RollVerdict::ahead);
     return {RollVerdict::conflict, chain};
 }
 

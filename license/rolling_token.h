@@ -46,7 +46,7 @@ std::optional<PresentedToken> readRollingToken(const KeySecrets&, std::string_vi
 enum class RollVerdict : std::uint8_t {
     advance,   // it presented the current token
     repeat,    // it presented the last one with the rid it had then: the answer was lost, and is given anew
-    ahead,     // an authentic token above ours: this authority was restored from a backup
+    ahead,     // an authentic token above ours, or another of its number: this authority was restored from a backup
     conflict,  // a copy of the device, or a device restored from a backup
 };
 std::string_view toString(RollVerdict);  // "advance", "repeat", "ahead", "conflict"
@@ -61,8 +61,10 @@ struct Roll {
 // The rule, for every question that presents a token. `fresh`: base64url of 16 random bytes, used by advance and ahead.
 //   presented == current                                   → advance
 //   presented == previous and rid == previousRid           → repeat
-//   presented.number > current.number, and authentic       → ahead
+//   presented.number ≥ current.number, and authentic       → ahead
 //   anything else                                          → conflict
+// One chain makes one token of each number. Another of the same number is from before a backup was put back, when some
+// question of that time has arrived once more since.
 // An honest device keeps the rid of a question until it holds the answer's token, across retries, restarts and denials;
 // then it is never in conflict, whatever is lost, repeated or restored at the authority. Two copies that both go on
 // renewing are in conflict by the second renewal of either. Checked over all histories in tests/license.

@@ -106,12 +106,14 @@ struct World {
     TokenChain authority;
     TokenChain backup;
     std::vector<Machine> machines;
-    int fresh = 0;  // names are given in order: no two alike
+    std::vector<Machine> kept;  // the last questions as they were sent, with somebody who may send them again
+    int fresh = 0;              // names are given in order: no two alike
     bool conflict = false;
     std::array<int, 2> renewals{};  // completed by each of two copies, counted up to 2
     auto key() const {
         std::vector<std::tuple<std::uint64_t, std::string, std::string>> all;
-        for (const Machine& machine : machines) all.push_back(machine.key());
+        for (const auto* some : {&machines, &kept})
+            for (const Machine& machine : *some) all.push_back(machine.key());
         const auto chain = [](const TokenChain& c) {
             return std::tuple(c.current.number, c.current.random, c.previous.number, c.previous.random, c.previousRid);
         };
@@ -199,6 +201,28 @@ TEST(RollingRule, AnHonestDeviceIsNeverAccused) {
         [](World& w) { w.authority = w.backup; },
     };
     const auto worlds = explore(activated(), moves, 24, [](const World& w) { ASSERT_FALSE(w.conflict); });
+    EXPECT_GT(worlds, 1000u);
+}
+
+// A proxy that keeps what it carried, and sends it once more at any later time; nobody waits for that answer.
+TEST(RollingRule, AnHonestDeviceIsNotAccusedForAQuestionThatArrivesAgain) {
+    const auto ask = [](World& w, bool answerArrives) {
+        prepare(w, w.machines[0]);
+        w.kept.insert(w.kept.begin(), w.machines[0]);
+        if (w.kept.size() > 2) w.kept.pop_back();
+        exchange(w, w.machines[0], answerArrives);
+    };
+    const auto again = [](World& w, std::size_t which) {
+        if (which >= w.kept.size()) return;
+        const auto& question = w.kept[which];
+        w.authority = rollToken(w.authority, question.token, question.pending, name(w)).chain;
+    };
+    const std::vector<Move> moves{
+        [&](World& w) { ask(w, false); },         [&](World& w) { ask(w, true); },
+        [&](World& w) { again(w, 0); },           [&](World& w) { again(w, 1); },
+        [](World& w) { w.backup = w.authority; }, [](World& w) { w.authority = w.backup; },
+    };
+    const auto worlds = explore(activated(), moves, 9, [](const World& w) { ASSERT_FALSE(w.conflict); });
     EXPECT_GT(worlds, 1000u);
 }
 

@@ -17,8 +17,9 @@ struct Account {
     std::optional<Instant> saidNoAt;      // a signed no of the authority reached it, of that time
     std::optional<Instant> conflictSince;
     std::optional<Instant> driftSince;
-    std::optional<Instant> renewedUnheard;  // a renewal was granted that nobody waited for any more
-    std::optional<Instant> windsDownSince;  // the signed no came, by this machine's clock if that was ahead
+    std::optional<Instant> windsDownSince;  // the signed no came
+    Seconds aheadThen{};                    // this machine's clock, at that moment
+    std::optional<Instant> newestSeen;      // when the newest document it was ever seen with was issued
 
     bool copied = false;        // another machine has this one's state, or it was put back to an older one
     bool clockIsHonest = true;  // never more than 12 hours off since the last contact, nor put back

@@ -149,8 +149,8 @@ void Rules::started(Machine& machine) {
     machine.store.holdsAll = true;
     // An older one that it fell back to is no new beginning. One that it stored in the moment it died is: nobody has
     // seen it yet.
-    const auto& known = account.document;
-    if (!status.license || (known && status.license->issuedAt <= known->issuedAt)) account.document = status.license;
+    const auto& newest = account.newestSeen;
+    if (!status.license || (newest && status.license->issuedAt <= *newest)) account.document = status.license;
     observed(machine);
 }
 
@@ -178,9 +178,9 @@ void Rules::observed(Machine& machine) {
     if (status.license && status.license != account.document) {
         account.document = status.license;
         const Instant issued = status.license->issuedAt;
+        account.newestSeen = std::max(account.newestSeen.value_or(issued), issued);
         if (account.excusedSince && issued > *account.excusedSince) account.excusedSince.reset();
         account.conflictSince.reset();
-        account.renewedUnheard.reset();
         account.driftSince.reset();
         account.uptime = 0s;
         account.countedSince = stage_.now();
@@ -195,11 +195,7 @@ void Rules::observed(Machine& machine) {
     if (status.conflictAt && !account.conflictSince) {
         account.conflictSince = stage_.now();
         ++tally_.conflicts;
-        // A request that arrives twice, the second time at a database put back to before the first: whoever holds the
-        // answer to the first is a stranger to it. Nothing is lost by that: it enrols anew within its 72 hours.
-        const bool twofold = restoredAt_ && account.renewedUnheard && *account.renewedUnheard >= *restoredAt_ &&
-                             account.document && account.document->issuedAt <= *restoredAt_;
-        if (!account.copied && !twofold) stage_.fail(say(machine, "is accused of being a copy, and is none"));
+        if (!account.copied) stage_.fail(say(machine, "is accused of being a copy, and is none"));
     }
     if (account.document) {
         const auto report = match(account.document->fingerprint, presentHardware(machine));
@@ -208,9 +204,8 @@ void Rules::observed(Machine& machine) {
         if (report.match == Match::different) account.excusedSince = stage_.now();
     }
     const bool ended = status.standing == Standing::revoked || status.standing == Standing::suspended;
-    // The end is told to people as a moment of this machine's time, and stays that moment when its clock is set right.
-    const Instant here = stage_.now() + std::max(machine.offset(), 0s);
-    account.windsDownSince = ended ? std::optional(account.windsDownSince.value_or(here)) : std::nullopt;
+    if (ended && !account.windsDownSince) account.aheadThen = std::max(machine.offset(), 0s);
+    account.windsDownSince = ended ? std::optional(account.windsDownSince.value_or(stage_.now())) : std::nullopt;
     inForce(status.standing) ? checkRights(machine, status) : checkDenial(machine, status);
     checkBelief(machine, status);
 }
@@ -221,9 +216,11 @@ void Rules::checkDenial(Machine& machine, const StatusAnswer& status) {
     if (!account.document) return;
     ++tally_.denials;
     const auto& document = *account.document;
+    // The end is told to people as a moment of this machine's time, and stays that moment when its clock is set back.
+    const Seconds setBack = std::max(account.aheadThen - machine.offset(), 0s);
     if (status.botsInUse > static_cast<std::uint64_t>(std::max<std::int64_t>(status.maxBots, 0)) &&
         account.windsDownSince && account.clockIsHonest &&
-        stage_.now() - std::max(-machine.offset(), 0s) > *account.windsDownSince + document.windDown + slack)
+        stage_.now() - setBack > *account.windsDownSince + document.windDown + slack)
         stage_.fail(say(machine, "holds bots after the wind-down of a license that was ended"));
 
     if (account.excusedSince || !account.clockIsHonest) return;
@@ -289,9 +286,6 @@ void Rules::served(Parcel& parcel, const json::object& out) {
         stage_.tell(parcel.machine.name,
                     std::string(toString(parcel.operation)) + " -> " + outcome + " " +
                         std::string(answer.contains("code") ? answer.at("code").as_string() : json::string()));
-
-    if (parcel.operation == Operation::renew && outcome == "granted" && !parcel.done)
-        parcel.machine.account.renewedUnheard = stage_.now();
 
     const auto found = copies_.find(device);
     if (found == copies_.end()) return;
