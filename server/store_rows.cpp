@@ -222,9 +222,8 @@ void updateDevice(Sql& sql, const LicenseId& license, const DeviceRow& row) {
         "UPDATE devices SET device_key = :key, host_label = :label, name = :name, fingerprint = :fp, "
         "key_level = :level, version = :version, roll_number = :roll, roll_random = :random, "
         "roll_previous_number = :proll, roll_previous_random = :prandom, roll_previous_rid = :prid, "
-        "enrolled_by = :enrolled, last_seen_at = :seen, conflict_at = :conflict, bots_in_use = :bots, bots_leased = "
-        ":leased, "
-        "leased_until = :until, document_sequence = :sequence, document_issued_at = :issued, "
+        "enrolled_by = :enrolled, last_seen_at = :seen, conflict_at = :conflict, bots_in_use = :bots, "
+        "bots_leased = :leased, leased_until = :until, document_sequence = :sequence, document_issued_at = :issued, "
         "document_fresh_until = :fresh, document_grace_s = :grace WHERE license_id = :id AND number = :number",
         row.deviceKey, row.hostLabel, row.name, row.fingerprint, row.keyLevel, row.version, row.rolling.number,
         row.rolling.random, row.rolling.previousNumber, row.rolling.previousRandom, row.rolling.previousRid,

@@ -6,6 +6,7 @@
 #include "license/exchange.h"
 #include "license/fingerprint.h"
 #include "server/accounts.h"
+#include "server/device_exchange.h"
 #include "server/http/openapi.h"
 #include "server/rotation.h"
 #include "server/service.h"
@@ -270,6 +271,22 @@ TEST_F(ServerApi, ADeviceActivatesRenewsHearsOfItsRevocationAndItsRightsEnd) {
     EXPECT_EQ(exchange(device, Operation::renew).answer.ended, SignedEnd::revoked);
     EXPECT_EQ(ask("POST", "/v1/admin/licenses/" + device.license.value + "/reinstate", "", admin).code,
               "license-revoked");
+}
+
+TEST_F(ServerApi, AnActivationThatArrivesAgainLaterAccusesNobody) {
+    const auto made = generate(adminToken(), user("a@example.com"));
+    Device device;
+    const std::string rid = freshNonce(), path(routeOf(Operation::activate));
+    const auto activation = device.request(Operation::activate, rid, text(made, "license_key"));
+    const auto first = read(device, Operation::activate, rid, std::get<HttpResponse>(call("POST", path, activation)));
+    ASSERT_EQ(first.answer.outcome, Outcome::granted);
+    now += day;
+    ASSERT_EQ(exchange(device, Operation::renew).answer.outcome, Outcome::granted);
+    Device nobody = device;  // who sends it again holds no more than the request
+    const auto again = read(nobody, Operation::activate, rid, std::get<HttpResponse>(call("POST", path, activation)));
+    EXPECT_EQ(again.answer.code, exchange_code::requestUsed);
+    now += day;
+    EXPECT_EQ(exchange(device, Operation::renew).answer.outcome, Outcome::granted);
 }
 
 TEST_F(ServerApi, AWaitThatNothingInterruptsSaysSo) {
