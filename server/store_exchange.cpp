@@ -37,6 +37,10 @@ void check(const ExchangeFacts& facts, const Exchange& made) {
     if (device.number != 0 && (!facts.holds() || device.number != facts.device->number))
         throw std::logic_error("a decision may only change the seat its device holds");
     if (device.botsLeased > 0 && !device.leasedUntil) throw std::logic_error("a lease has an end");
+    // A lease that stays as it was takes nothing, though the license may have come to have fewer bots since.
+    if (facts.device && facts.device->botsLeased == device.botsLeased &&
+        facts.device->leasedUntil == device.leasedUntil)
+        return;
     auto leasedToOthers = facts.leasedToOthers;
     for (const auto& release : made.releases)
         for (const auto& other : facts.others)

@@ -299,6 +299,37 @@ TEST_P(ExchangeTest, LeasesCountUntilTheirEndAlsoOfReleasedDevices) {
         << "whatever the code above decides";
 }
 
+// Else a machine that comes back from an old image would be told of a fault of ours, and not of its conflict.
+TEST_P(ExchangeTest, ConflictIsWrittenAlsoWhereTheLicenseHasFewerBotsThanWereLeased) {
+    const auto id = sell([](LicenseRow& row) {
+        row.deviceLimit = 2;
+        row.totalBots = 10;
+    });
+    const auto write = [&](int device, const std::function<void(DeviceRow&)>& change) {
+        return store().exchange(query(id, device), [&](const ExchangeFacts& facts) -> Granted<Exchange> {
+            auto out = takeOrKeepSeat(facts, deviceNumber(device), noon);
+            change(*out->device);
+            return out;
+        });
+    };
+    const auto leases = [](std::int64_t bots) {
+        return [bots](DeviceRow& row) {
+            row.botsLeased = bots;
+            row.leasedUntil = noon + 21 * day;
+        };
+    };
+    ASSERT_TRUE(write(1, leases(5)));
+    ASSERT_TRUE(write(2, leases(5)));
+    ASSERT_TRUE(store().changeLicense(id, noon, [](LicenseRow row) -> Granted<LicenseRow> {
+        row.totalBots = 4;
+        return row;
+    }));
+    ASSERT_TRUE(write(1, [](DeviceRow& row) { row.conflictAt = noon; }));
+    EXPECT_EQ(store().device(id, deviceNumber(1))->conflictAt, noon);
+    EXPECT_EQ(store().device(id, deviceNumber(1))->botsLeased, 5);
+    EXPECT_THROW((void)write(1, leases(6)), std::logic_error) << "no more than it has";
+}
+
 TEST_P(ExchangeTest, TrialIsKnownByItsMachine) {
     const auto first = sell(), second = sell();
     auto ask = query(first, 1);

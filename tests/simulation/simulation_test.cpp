@@ -32,7 +32,11 @@ TEST(Simulation, NoHistoryBreaksAPromise) {
     Rules::Tally sum;
     for (std::uint64_t seed = first; seed < first + runs; ++seed) {
         World world({seed, static_cast<int>(numberIn("ENTITLE_SIMULATION_DAYS", 20)), true, Defect::none});
-        world.run();
+        try {
+            world.run();
+        } catch (const std::exception& fault) {
+            FAIL() << "ENTITLE_SIMULATION_SEED=" << seed << ": " << fault.what();
+        }
         days += world.machineDays();
         const auto& tally = world.tally();
         sum.granted += tally.granted;
