@@ -75,6 +75,26 @@ TEST_F(HostileFrames, ChangedMessagesEndOnlyTheirConnection) {
     }
 }
 
+// `chunk`, of so many calls, again and again to one connection whose peer reads the answers.
+void servedForEver(const Bytes& chunk, std::uint32_t calls) {
+    boost::asio::io_context context(oneIoThread);
+    KjLoop loop(context);
+    const std::uint32_t total = sanitized ? 50'000 : 500'000;
+    Served served(loop);
+    sendAll(loop, served.peer, bootstrapMessage(0));
+    std::size_t before = 0;
+    for (std::uint32_t sent = 0; sent < total; sent += calls) {
+        ASSERT_EQ(sendAll(loop, served.peer, chunk), chunk.size());
+        readSome(loop, served.peer);
+        if (before == 0) before = residentBytes();
+    }
+    EXPECT_EQ(served.seen->calls, total);
+    EXPECT_EQ(served.closed, std::nullopt);
+    if (residentSizeIsOurs) {
+        EXPECT_LT(residentBytes(), before + (16u << 20));
+    }
+}
+
 // 10^6 of each kind, half of them reading the replies and half not, over as many connections as it takes: each is
 // closed at its limit.
 class HostileCalls : public testing::TestWithParam<bool> {
@@ -120,6 +140,12 @@ class HostileCalls : public testing::TestWithParam<bool> {
 };
 
 TEST_P(HostileCalls, AMillionCallsWithoutFinish) {
+    if (CAPNP_VERSION >= 1000000) {
+        // Its answers without capabilities end their questions by themselves: such a peer breaks no rule.
+        Bytes chunk;
+        for (std::uint32_t id = 1; id <= 100; ++id) chunk = std::move(chunk) + checkMessage(id, "f");
+        return servedForEver(chunk, 100);
+    }
     flood([&](std::uint32_t id) { return checkMessage(id, "f"); });
 }
 
@@ -132,23 +158,9 @@ INSTANTIATE_TEST_SUITE_P(Replies, HostileCalls, testing::Bool(),
 
 // Who sends these and does not read is held back: AReaderThatNeverDrainsStopsItsOwnCallsOnly.
 TEST(LawfulCalls, AreServedForEverInTheSameMemory) {
-    boost::asio::io_context context(oneIoThread);
-    KjLoop loop(context);
-    const std::uint32_t total = sanitized ? 50'000 : 500'000;
-    Served served(loop);
-    sendAll(loop, served.peer, bootstrapMessage(0));
     Bytes chunk;
     for (std::uint32_t id = 1; id <= 100; ++id) chunk = std::move(chunk) + checkMessage(id, "f") + finishMessage(id);
-    std::size_t before = 0;
-    for (std::uint32_t sent = 0; sent < total; sent += 100) {
-        ASSERT_EQ(sendAll(loop, served.peer, chunk), chunk.size());
-        readSome(loop, served.peer);
-        if (before == 0) before = residentBytes();
-    }
-    EXPECT_EQ(served.seen->calls, total);
-    if (residentSizeIsOurs) {
-        EXPECT_LT(residentBytes(), before + (16u << 20));
-    }
+    servedForEver(chunk, 100);
 }
 
 }  // namespace
