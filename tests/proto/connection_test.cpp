@@ -141,7 +141,9 @@ TEST_F(ConnectionTest, AnAbortOfThePeerClosesInOrder) {
 }
 
 TEST_F(ConnectionTest, ABrokenRuleOfTheProtocolCloses) {
-    sendAll(loop, served.peer, finishMessage(5));
+    // Since libcapnp 1.0 a Finish of no question may have crossed the answer that ended it.
+    const bool strict = CAPNP_VERSION < 1000000;
+    sendAll(loop, served.peer, strict ? finishMessage(5) : bootstrapMessage(5) + bootstrapMessage(5));
     EXPECT_EQ(served.waitClosed(loop), CloseReason::badMessage);
 }
 

@@ -76,9 +76,7 @@ TEST_F(HostileFrames, ChangedMessagesEndOnlyTheirConnection) {
 }
 
 // `chunk`, of so many calls, again and again to one connection whose peer reads the answers.
-void servedForEver(const Bytes& chunk, std::uint32_t calls) {
-    boost::asio::io_context context(oneIoThread);
-    KjLoop loop(context);
+void servedForEver(KjLoop& loop, const Bytes& chunk, std::uint32_t calls) {
     const std::uint32_t total = sanitized ? 50'000 : 500'000;
     Served served(loop);
     sendAll(loop, served.peer, bootstrapMessage(0));
@@ -144,7 +142,7 @@ TEST_P(HostileCalls, AMillionCallsWithoutFinish) {
         // Its answers without capabilities end their questions by themselves: such a peer breaks no rule.
         Bytes chunk;
         for (std::uint32_t id = 1; id <= 100; ++id) chunk = std::move(chunk) + checkMessage(id, "f");
-        return servedForEver(chunk, 100);
+        return servedForEver(loop, chunk, 100);
     }
     flood([&](std::uint32_t id) { return checkMessage(id, "f"); });
 }
@@ -158,9 +156,11 @@ INSTANTIATE_TEST_SUITE_P(Replies, HostileCalls, testing::Bool(),
 
 // Who sends these and does not read is held back: AReaderThatNeverDrainsStopsItsOwnCallsOnly.
 TEST(LawfulCalls, AreServedForEverInTheSameMemory) {
+    boost::asio::io_context context(oneIoThread);
+    KjLoop loop(context);
     Bytes chunk;
     for (std::uint32_t id = 1; id <= 100; ++id) chunk = std::move(chunk) + checkMessage(id, "f") + finishMessage(id);
-    servedForEver(chunk, 100);
+    servedForEver(loop, chunk, 100);
 }
 
 }  // namespace
