@@ -61,8 +61,8 @@ State withoutLicense(State state) {
 
 }  // namespace
 
-void Rules::copied(Machine& original, Machine& copy) {
-    copies_[original.device().value].granted = {{&original, {}}, {&copy, {}}};
+void Rules::copied(Machine& original) {
+    copies_[original.device().value] = {};
 }
 
 void Rules::restored() {
@@ -289,18 +289,18 @@ void Rules::served(Parcel& parcel, const json::object& out) {
 
     const auto found = copies_.find(device);
     if (found == copies_.end()) return;
-    auto& granted = found->second.granted;
     if (outcome == "conflict") {
         ++tally_.copiesNoticed;
         copies_.erase(found);
-    } else if (parcel.operation == Operation::renew && outcome == "granted") {
-        granted[&parcel.machine].insert(parcel.rid);
-        const auto both =
-            std::count_if(granted.begin(), granted.end(), [](const auto& each) { return each.second.size() >= 2; });
-        if (both >= 2) stage_.fail(say(parcel.machine, "and its copy renew twice each, and nobody notices"));
-    } else if (outcome == "granted" && parcel.operation != Operation::wait) {
-        for (auto& each : granted) each.second.clear();  // a new chain
+        return;
     }
+    if (outcome != "granted" || parcel.operation == Operation::wait) return;
+    auto& granted = found->second.granted[std::string(answer.at("lic").as_string())];
+    if (parcel.operation != Operation::renew) return granted.clear();  // a new chain
+    granted[&parcel.machine].insert(parcel.rid);
+    const auto both =
+        std::count_if(granted.begin(), granted.end(), [](const auto& each) { return each.second.size() >= 2; });
+    if (both >= 2) stage_.fail(say(parcel.machine, "and its copy renew twice each, and nobody notices"));
 }
 
 void Rules::heard(Parcel& parcel, const std::optional<std::string>& answer) {

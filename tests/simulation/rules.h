@@ -19,7 +19,7 @@ class Rules final : public Witness, public Network::Listener {
 
     void know(Machine& machine) { machines_.push_back(&machine); }
     // From now on two machines hold one state.
-    void copied(Machine& original, Machine& copy);
+    void copied(Machine& original);
     // The authority's database is an older one: what it did since is forgotten.
     void restored();
 
@@ -68,7 +68,8 @@ class Rules final : public Witness, public Network::Listener {
         std::vector<std::pair<Event, Now>> events;
     };
     struct Copies {
-        std::map<const Machine*, std::set<std::string>> granted;  // rids, since the copy was made
+        // By license, rids of renewals since the copy was made. On two licenses each has a seat of its own.
+        std::map<std::string, std::map<const Machine*, std::set<std::string>>> granted;
     };
     struct Left {
         Standing standing;

@@ -227,7 +227,7 @@ void World::copy(Machine& machine, std::size_t contract) {
     stage_.tell(machine.name, std::string("copied to ") + (sameHardware ? "the same" : "other") + " hardware");
     copy.takeOver(machine.image());
     machine.account.copied = true;
-    rules_.copied(machine, copy);
+    rules_.copied(machine);
     live(copy, contract);
 }
 
