@@ -137,7 +137,8 @@ void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now
             }
             break;
         case Outcome::denied:
-            event = LicenseDenied{asked.rid, answer.license, answer.ended, answer.time, answer.after};
+            if (answer.code == requestUsed) nextRid = freshNonce();
+            event = LicenseDenied{asked.rid, answer.license, answer.ended, answer.time, answer.after, nextRid};
             deed = {"denied", json({{"operation", word}, {"code", answer.code}, {"ended", toString(answer.ended)}})};
             end = refusedEnd(answer.code, messageOf(answer, "The authority refused."));
             break;
@@ -195,11 +196,11 @@ void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now
         log().warn("{}: the authority refused ({}): {}", word, answer.code, answer.message);
     } else if (answer.outcome == Outcome::conflict) {
         tell(Occurrence::conflict, word + ": the authority sees two copies of this device", standingFields(named()));
-        // Whoever waits for the renewal waits for the enrolment that takes its place.
-        if (findAttempt(record_.state, nextRid) != nullptr) {
-            for (auto& follower : followers_)
-                if (follower.first == asked.rid) follower.first = nextRid;
-        }
+    }
+    // Whoever waits for a question waits for the enrolment that takes its place.
+    if (findAttempt(record_.state, nextRid) != nullptr) {
+        for (auto& follower : followers_)
+            if (follower.first == asked.rid) follower.first = nextRid;
     }
     announce();
     endFollowers(asked.rid, end);

@@ -57,6 +57,10 @@ std::string_view toString(Outcome);  // "granted", "denied", "conflict", "retry"
 
 inline constexpr std::size_t maxAnswerMessage = 400;  // bytes
 
+// The one code that a device acts upon: an enrolment with this rid was granted before, and its chain has gone on since
+// or its seat was given back. It may be asked anew, with another rid.
+inline constexpr std::string_view requestUsed = "request_used";
+
 // What the authority answers, signed by a signing key for one device, one operation and one rid.
 struct ExchangeAnswer {
     std::string authority;

@@ -169,6 +169,13 @@ class Transition {
         switch (attempt->operation) {
             case Operation::renew:
             case Operation::reenrol:
+                // What was sent once cannot have been answered before: whoever says so is not asked in a circle.
+                if (!event.nextRid.empty() && attempt->operation == Operation::reenrol && attempt->sent > 1 &&
+                    state_.current) {
+                    withdraw(state_, event.rid);
+                    call(beginRenewal(state_, event.nextRid, wall_));
+                    break;
+                }
                 // Kept with its rid and token: an earlier sending of it may have been granted, the answer lost.
                 rest(*attempt, event.after > Seconds{0} ? event.after : usualInterval(), wall_);
                 break;

@@ -141,6 +141,8 @@ struct LicenseDenied {
     SignedEnd ended = SignedEnd::none;
     Instant decidedAt{};  // the answer's time
     Seconds after{};
+    // Fresh, where an earlier sending of a re-enrolment was granted and its chain has gone on: asked once more, anew.
+    std::string nextRid{};
 };
 struct LicenseConflicted {
     std::string rid;

@@ -63,16 +63,16 @@ struct Roll {
 //   presented == previous and rid == previousRid           → repeat
 //   presented.number ≥ current.number, and authentic       → ahead
 //   anything else                                          → conflict
-// One chain makes one token of each number. Another of the same number is from before a backup was put back, when some
-// question of that time has arrived once more since.
+// One license and device are given one token of each number. Another of the same number is from before a backup was put
+// back, when some question of that time has arrived once more since.
 // An honest device keeps the rid of a question until it holds the answer's token, across retries, restarts and denials;
 // then it is never in conflict, whatever is lost, repeated or restored at the authority. Two copies that both go on
 // renewing are in conflict by the second renewal of either. Checked over all histories in tests/license.
 Roll rollToken(const TokenChain&, const PresentedToken&, std::string_view rid, std::string_view fresh);
 
 // A new beginning, for activate and reenrol, which present no token: the number goes on rising, so that every token
-// given before is a conflict from now on. Decide first (fingerprint, seats, approval), then restart; a retry of the
-// same rid is a repeat.
+// this authority remembers to have given is a conflict from now on. Decide first (fingerprint, seats, approval), then
+// restart; a retry of the same rid is a repeat.
 Roll restartChain(const TokenChain&, std::string_view rid, std::string_view fresh);
 
 }  // namespace entitle

@@ -138,7 +138,8 @@ void connectPostgresql(soci::session& sql, const DatabaseAddress& address, std::
     sql << "SET client_min_messages = warning";
     sql << "SET lock_timeout = " + std::to_string(std::max<long long>(1, wait.count()));
     sql << "SET client_encoding = 'UTF8'";
-    // Every statement is prepared, and finds its rows by a key whatever the values are: planned once for a connection.
+    // Every statement is prepared, and what devices ask finds its rows by a key whatever the values are: planned once
+    // for a connection.
     sql << "SET plan_cache_mode = force_generic_plan";
     // What was answered must survive a crash of the server, whatever its configuration says.
     std::string set;

@@ -171,11 +171,10 @@ class Decision {
         const bool retried = facts_.holds() && facts_.device->rolling.previousRid == request_.rid;
         if (!facts_.enrolledBefore || retried) return std::nullopt;
         return denied(code::requestUsed,
-                      "This request was answered before, and its machine has gone on since: ask anew.");
+                      "This request was granted before, and its machine has gone on since: ask anew.");
     }
 
     ExchangeDecision reenrol() {
-        if (auto no = refuseUsed()) return std::move(*no);
         if (!facts_.holds()) {
             if (facts_.device)
                 return denied(code::seatReleased,
@@ -184,6 +183,7 @@ class Decision {
             return denied(code::unknownDevice,
                           "This authority knows no such device: activate it with its license key.");
         }
+        if (auto no = refuseUsed()) return std::move(*no);
         return enrolAnew();
     }
 
@@ -191,7 +191,7 @@ class Decision {
         if (auto no = refuseUsed()) return std::move(*no);
         if (facts_.holds()) {
             // A seat taken by an offline document has no chain yet: its first token is no new enrolment.
-            if (facts_.device->rolling.number != 0) return enrolAnew();
+            if (!facts_.device->rolling.random.empty()) return enrolAnew();
             DeviceRow row = *facts_.device;
             ExchangeDecision go;
             if (auto no = bind(row, go)) return std::move(*no);
@@ -200,7 +200,9 @@ class Decision {
             // One seated before the marks were kept may find them taken.
             if (facts_.license.type == "trial" && facts_.otherTrials.empty())
                 go.write.trialMarks = trialMarksOf(request_.fingerprint);
-            return grant(std::move(row), restartChain(TokenChain{}, request_.rid, means_.fresh).chain, std::move(go));
+            const Roll roll = restartChain(chainOf(row.rolling), request_.rid, means_.fresh);
+            if (roll.verdict == RollVerdict::conflict) return conflict();
+            return grant(std::move(row), roll.chain, std::move(go));
         }
         ExchangeDecision go;
         go.write.attempt = "granted";

@@ -29,7 +29,7 @@ inline constexpr std::string_view deviceLimit = "device_limit";
 inline constexpr std::string_view trialUsed = "trial_used";
 inline constexpr std::string_view noHardware = "no_hardware";
 inline constexpr std::string_view sequenceSpent = "sequence_spent";
-inline constexpr std::string_view requestUsed = "request_used";  // it enrolled the device before
+using entitle::requestUsed;
 inline constexpr std::string_view conflict = "conflict";
 inline constexpr std::string_view conflictWaits = "conflict_waits";    // nobody else may come for a while
 inline constexpr std::string_view approvalWaits = "approval_waits";    // an admin must say yes

@@ -134,6 +134,9 @@ std::optional<Granted<IssueDecision>> seat(const IssueFacts& facts, const Offlin
         row.device = request.device();
         row.takenAt = now;
         if (facts.device) row.name = facts.device->name;
+        // Nobody has a token of this seat, and those that were handed out before stay behind whatever it will.
+        const std::uint64_t last = facts.device ? facts.device->rolling.number : 0;
+        if (last != 0) row.rolling.number = last == UINT64_MAX ? last : last + 1;
         enrol(row, request.fingerprint);
         write.device = std::move(row);
         write.event = "activated";

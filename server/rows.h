@@ -49,8 +49,8 @@ struct LicenseRow {
 
 // Where a device's rolling token stands. Texts are base64url; the rule is license/exchange's.
 struct RollingState {
-    std::uint64_t number = 0;  // of the current token; 0: none was given yet
-    std::string random;
+    std::uint64_t number = 0;  // of the current token; no later one has been given
+    std::string random;        // empty: nobody holds a token
     std::uint64_t previousNumber = 0;
     std::string previousRandom;
     std::string previousRid;  // of the request that turned previous into current

@@ -494,6 +494,25 @@ TEST_F(OnlineTest, WhoeverRefreshesWaitsForTheEnrolmentThatFollowsAConflict) {
     EXPECT_EQ(watcher.ends[0].outcome, ContactEnd::Outcome::done);
 }
 
+// This machine was put back to when its re-enrolment waited; that one was granted, and the machine went on.
+TEST_F(OnlineTest, AReenrolmentThatCountedOnceIsAskedAnew) {
+    activated();
+    wakeAfter(27h);
+    settle(Operation::renew, Outcome::conflict);
+    const auto used = read(asked(Operation::reenrol), Operation::reenrol);
+    fail(Operation::reenrol, ContactFault::silent);
+    watcher.ends.clear();
+    ASSERT_TRUE(daemon->refresh(0, watcher));
+    settle(Operation::reenrol, Outcome::denied, [](ExchangeAnswer& answer) { answer.code = requestUsed; });
+    EXPECT_TRUE(watcher.ends.empty()) << "whoever waits goes on waiting for the one that takes its place";
+    EXPECT_NE(read(asked(Operation::reenrol), Operation::reenrol).rid, used.rid);
+    grant(Operation::reenrol);
+    EXPECT_EQ(daemon->status().standing, Standing::active);
+    EXPECT_FALSE(daemon->status().conflictAt);
+    ASSERT_EQ(watcher.ends.size(), 1u);
+    EXPECT_EQ(watcher.ends[0].outcome, ContactEnd::Outcome::done);
+}
+
 // --- giving up -------------------------------------------------------------------------------------------------------
 
 TEST_F(OnlineTest, DeactivationOfflineIsInForceAtOnceAndGivesTheSeatBackLater) {

@@ -435,6 +435,33 @@ TEST(Conflict, KeepsEveryRightForThreeDaysAndEnrolsAnew) {
     EXPECT_EQ(holdOf(late.state, at(t + hours{72})), (Hold{true, std::nullopt}));  // nothing that runs is ended
 }
 
+// A machine was put back to when its re-enrolment waited, and that one was granted meanwhile.
+TEST(Conflict, AReenrolmentThatWasUsedUpIsAskedAnew) {
+    const Instant t = noon + hours{27};
+    State state = step(renewing(), LicenseConflicted{"r2", "r3"}, at(t)).state;
+    const LicenseDenied used{"r3", {}, SignedEnd::none, t, {}, "r4"};
+    const Step first = step(state, used, at(t));
+    EXPECT_THAT(calls(first), IsEmpty()) << "nobody can have answered what was sent once";
+    EXPECT_NE(findAttempt(first.state, "r3"), nullptr);
+
+    const Instant due = *contactDueAt(first.state);
+    state = step(first.state, ContactDue{"r5"}, at(due)).state;
+    const Step again = step(state, used, at(due));
+    EXPECT_THAT(calls(again), ElementsAre("r4"));
+    EXPECT_EQ(findAttempt(again.state, "r3"), nullptr);
+    ASSERT_NE(findAttempt(again.state, "r4"), nullptr);
+    EXPECT_EQ(findAttempt(again.state, "r4")->operation, Operation::reenrol);
+    EXPECT_EQ(again.state.conflictAt, t);
+    EXPECT_EQ(granted(again.state, "r4", later(6, due), due).state.reported, Standing::active);
+
+    // A renewal is never withdrawn by that word: its token may be used up.
+    State renews = step(renewing(), Unreachable{"r2", std::nullopt, 0}, at(t)).state;
+    renews = step(renews, ContactDue{"r5"}, at(t + day)).state;
+    ASSERT_EQ(findAttempt(renews, "r2")->sent, 2u);
+    const Step kept = step(renews, LicenseDenied{"r2", {}, SignedEnd::none, t, {}, "r6"}, at(t + day));
+    EXPECT_NE(findAttempt(kept.state, "r2"), nullptr);
+}
+
 TEST(Conflict, EnrolsAnewByItselfOnlyOnTheSameHardware) {
     const Instant t = noon + hours{27};
     const State drifted = step(renewing(), DeviceChanged{Match::drift}, at(t)).state;

@@ -97,7 +97,7 @@ Event anyFault() {
 Event anyWord() {
     switch (*rc::gen::inRange(0, 6)) {
         case 0:
-            return LicenseDenied{anyRid(), {"lic_a"}, anyEnd(), anyInstant(), anySpan()};
+            return LicenseDenied{anyRid(), {"lic_a"}, anyEnd(), anyInstant(), anySpan(), anyRid()};
         case 1:
             return LicenseConflicted{anyRid(), anyRid()};
         case 2:
@@ -399,7 +399,7 @@ RC_GTEST_PROP(LifecycleProperty, NoSequenceOfFaultsLosesAPaidLicense, ()) {
     for (int i = *rc::gen::inRange(0, 30); i > 0; --i) {
         Event event = anyFault();
         if (*rc::gen::inRange(0, 4) == 0) {  // answers that settle nothing
-            event = LicenseDenied{anyRid(), {}, SignedEnd::none, anyInstant(), anySpan()};
+            event = LicenseDenied{anyRid(), {}, SignedEnd::none, anyInstant(), anySpan(), anyRid()};
         }
         state = step(state, event, at(anyInstant())).state;
         const Instant t = anyInstant();

@@ -1,6 +1,7 @@
 #include "server/device_exchange.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
@@ -245,6 +246,44 @@ TEST_F(DeviceExchange, ARequestThatEnrolledItsDeviceOnceEnrolsItNeverAgain) {
     other.fingerprint = machine(uuidB);
     license.deviceLimit = 2;
     EXPECT_EQ(ask(other, Operation::activate, opaque('a')).outcome, Outcome::granted) << "rids are each device's own";
+}
+
+// The answer to its re-enrolment was lost, and it was told to ask anew for ever instead of what had become of its seat.
+TEST_F(DeviceExchange, AUsedReenrolmentWithoutItsSeatHearsThatTheSeatWasReleased) {
+    Device device;
+    ask(device, Operation::activate, opaque('a'));
+    ask(device, Operation::reenrol, opaque('b'), false);
+    at(2).releasedAt = now;
+    const auto made = ask(device, Operation::reenrol, opaque('b'));
+    EXPECT_EQ(made.code, exchange_code::seatReleased);
+    EXPECT_EQ(made.ended, SignedEnd::released);
+}
+
+// Its seat was released, it was licensed by file, and went online again: what was copied before is still behind.
+TEST_F(DeviceExchange, AChainThatBeginsAfterALicenseByFileGoesOnAboveTheOneBefore) {
+    Device device;
+    ask(device, Operation::activate, opaque('a'));
+    const RollingToken copied = device.token;
+    const auto copyAsks = [&](Operation operation, const std::string& rid) {
+        const RollingToken own = std::exchange(device.token, copied);
+        const auto made = ask(device, operation, rid, false);
+        device.token = own;
+        return made.outcome;
+    };
+    at(1).releasedAt = now;
+    DeviceRow byFile;
+    byFile.device = device.id();
+    byFile.number = 2;
+    byFile.takenAt = now;
+    byFile.fingerprint = at(1).fingerprint;
+    byFile.rolling.number = at(1).rolling.number + 1;
+    rows.push_back(byFile);
+    EXPECT_EQ(copyAsks(Operation::deactivate, opaque('b')), Outcome::conflict);
+    const auto anew = ask(device, Operation::activate, opaque('c'));
+    EXPECT_EQ(anew.outcome, Outcome::granted);
+    EXPECT_EQ(enrolments, 0) << "the first token of a file's seat";
+    EXPECT_EQ(copyAsks(Operation::renew, opaque('d')), Outcome::conflict);
+    EXPECT_EQ(ask(device, Operation::renew, opaque('e')).outcome, Outcome::granted);
 }
 
 TEST_F(DeviceExchange, AConflictInWhichTheOtherPartyComesIsAnAdminsToDecide) {

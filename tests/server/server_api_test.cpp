@@ -428,6 +428,31 @@ TEST_F(ServerApi, AnOfflineDocumentLeasesItsBlockOfTheTotal) {
     EXPECT_EQ(online.license->botsHere() + file->license.botsHere(), 10);
 }
 
+// Activated, copied, released, licensed by file, activated again: the seat of the file had begun a chain at 1 once
+// more, in which the copy's token was as good as the machine's own.
+TEST_F(ServerApi, ASeatTakenByFileKeepsTheTokensOfTheChainBeforeBehind) {
+    const auto admin = adminToken();
+    const auto made = generate(admin, user("a@example.com"));
+    Device device;
+    ASSERT_EQ(exchange(device, Operation::activate, text(made, "license_key")).answer.outcome, Outcome::granted);
+    Device copy = device;
+    ASSERT_TRUE(desk.store().release(device.license, device.id(), now));
+
+    OfflineRequest byFile = testing::Machine().request("desk");
+    byFile.deviceKey = device.key->verifyKey();
+    byFile.fingerprint = enroll({false, false, {{"product_uuid", {device.uuid}}}});
+    byFile.keySetVersion = device.keySet.version;
+    byFile.highestSequence = device.sequence;
+    const auto file = desk.answer(device.license, printRequestFile(signOfflineRequest(*device.key, byFile), ""));
+    ASSERT_TRUE(file) << file.error().message;
+    EXPECT_EQ(exchange(copy, Operation::deactivate).answer.outcome, Outcome::conflict);
+    Device online = device;
+    online.sequence = file->license.sequence;
+    ASSERT_EQ(exchange(online, Operation::activate, text(made, "license_key")).answer.outcome, Outcome::granted);
+    EXPECT_EQ(exchange(copy, Operation::renew).answer.outcome, Outcome::conflict);
+    EXPECT_EQ(exchange(online, Operation::renew).answer.outcome, Outcome::granted);
+}
+
 TEST_F(ServerApi, ATrialByFileCountsForTheMachineAlsoOnline) {
     const auto first = desk.mint("trial"), second = desk.mint("trial");
     Device device;
