@@ -100,6 +100,7 @@ struct ContactNews {
     std::uint32_t sent = 0;  // how often
     std::string message;     // why there is no answer yet
     Instant nextAttempt{};
+    bool answered = false;  // the authority was reached, and lets this machine wait
 };
 struct ContactEnd {
     enum class Outcome {

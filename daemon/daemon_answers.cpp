@@ -100,7 +100,7 @@ void Daemon::unanswered(const Attempt& asked, const ContactFailure& failure, con
     (void)perform(std::move(done), record_, deed, Origin::happened, now);
     const Attempt* attempt = findAttempt(record_.state, asked.rid);
     if (!attempt) return;
-    const ContactNews tried{attempt->sent, failure.message, attempt->nextAttempt};
+    const ContactNews tried{attempt->sent, failure.message, attempt->nextAttempt, false};
     if (attempt->waitingUntil) {
         tellFollowers(asked.rid, tried);
     } else {
@@ -183,8 +183,10 @@ void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now
         const Attempt* attempt = findAttempt(record_.state, put->rid);
         if (!attempt) return;
         const ContactNews tried{attempt->sent, messageOf(answer, "The authority asks for patience."),
-                                attempt->nextAttempt};
-        if (attempt->waitingUntil) return tellFollowers(asked.rid, tried);
+                                attempt->nextAttempt, true};
+        // Nobody waits for an administrator, or for an hour of patience.
+        if (attempt->waitingUntil && attempt->nextAttempt <= *attempt->waitingUntil)
+            return tellFollowers(asked.rid, tried);
         return endFollowers(asked.rid, {ContactEnd::Outcome::pending, {}, tried});
     }
     if (granted) {
@@ -227,13 +229,17 @@ void Daemon::pushed(const Attempt& asked, const OpenedReply& opened, const Now& 
         case Outcome::conflict:
             pause(waitAfterNo);
             return renewNow();
-        case Outcome::denied:
+        case Outcome::denied: {
             pause(waitAfterNo);
+            const auto known = record_.state.ended;
             if (answer.ended != SignedEnd::none) {
                 happen(LicenseEnded{asked.license, answer.ended, answer.time}, now);
                 announce();
             }
+            // Who was told is kept waiting by the authority until something else is to be said.
+            if (record_.state.ended != known) pause(Seconds{0});
             return;
+        }
         case Outcome::retry:
             pause(Seconds{0});
             // What backed off while nobody was there is asked now.

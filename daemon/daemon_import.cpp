@@ -43,7 +43,7 @@ std::string changesOf(const Record& before, const VerifiedUpdate& update) {
     const Revocation* said = license ? update.revocations.find(license->id) : nullptr;
     if (!license) {
         words += "No license is installed here.";
-    } else if (!said || update.revocations.epoch <= epoch) {
+    } else if (said == nullptr) {
         words += "They do not speak of this machine's license.";
     } else {
         words += "Of this machine's license they say: " + std::string(toString(said->kind)) + ", on " +

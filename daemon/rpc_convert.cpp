@@ -155,6 +155,7 @@ void fill(wire::ContactAttempt::Builder out, const ContactNews& news) {
     out.setSent(news.sent);
     out.setMessage(text(news.message));
     out.setNextAttempt(instant(news.nextAttempt));
+    out.setAnswered(news.answered);
 }
 
 void fill(wire::AuditEntry::Builder out, const AuditEntry& entry) {

@@ -60,7 +60,7 @@ Reason causeOf(Standing standing) {
 // What becomes of running bots, as the second half of a sentence on lost rights.
 std::string heldSlots(const Entitlements& e) {
     if (e.windDownUntil) return " Running bots may finish until " + toRfc3339(*e.windDownUntil) + ".";
-    if (e.keepsHeldSlots) return " Running bots may go on; new ones are refused.";
+    if (e.keepsHeldSlots) return " Running bots may go on; new ones only as far as demo goes.";
     return "";
 }
 

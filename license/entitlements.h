@@ -55,7 +55,7 @@ struct Entitlements {
     std::int64_t licensedBots = 0;
     // Held slots above maxBots may stay until then. See keepsHeldSlots for "for ever".
     std::optional<Instant> windDownUntil;
-    bool keepsHeldSlots = false;  // grace ended without contact: held slots stay, new ones are refused
+    bool keepsHeldSlots = false;  // grace ended without contact: held slots stay, new ones only as far as demo goes
     std::string message;          // one sentence on the standing, for `status`
     bool operator==(const Entitlements&) const = default;
 };

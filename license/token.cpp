@@ -160,7 +160,9 @@ std::string_view explain(DocumentError error) {
         case DocumentError::badClaims:
             return "The document is signed but says something this version does not understand. Update entitled.";
         case DocumentError::rollback:
-            return "The file carries older signing keys than this machine has seen. Ask the authority for a new one.";
+            return "The file carries older signing keys, or an older list of revocations, than this machine has seen. "
+                   "Ask "
+                   "the authority for a new one.";
     }
     return "The document was refused.";
 }

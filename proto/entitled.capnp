@@ -325,13 +325,14 @@ struct ContactAttempt {
   sent @0 :UInt32;         # how often
   message @1 :Text;        # why there is no answer yet
   nextAttempt @2 :Instant;
+  answered @3 :Bool;       # the authority was reached, and lets this machine wait: for an administrator, say
 }
 
 struct ContactOutcome {
   union {
     status @0 :Status;           # what is in force now
     refused @1 :Refusal;
-    pending @2 :ContactAttempt;  # the authority cannot be reached; the daemon goes on asking by itself
+    pending @2 :ContactAttempt;  # no decision yet; the daemon goes on asking by itself
   }
 }
 

@@ -152,20 +152,24 @@ std::int64_t lastSeen(const Question& question) {
     return change ? change->number : 0;
 }
 
+ExchangeDecision lookForNews(const Question& question, const WaitFacts& facts, std::int64_t seen) {
+    return decideWait(*facts.license, facts.device, changeOf(question, seen),
+                      question.request.revocationEpoch == facts.revocationEpoch);
+}
+
 HttpResponse answerWait(const Question& question, const WaitFacts& facts, std::int64_t seen) {
     const auto ready = question.api.signer->at(facts.keySet, question.now);
     if (!ready) return problemOf(ready.error());
     const auto presented = presentedBy(question);
     if (!facts.license || !presented || (!facts.device && !presented->authentic))
         return refuse(question, exchange_code::unknownDevice, "This authority knows no such device of this license.");
-    return reply(question, **ready, decideWait(*facts.license, facts.device, changeOf(question, seen)),
-                 question.request.license, facts.revocationEpoch);
+    return reply(question, **ready, lookForNews(question, facts, seen), question.request.license,
+                 facts.revocationEpoch);
 }
 
 // "retry" is the one answer that may come later.
 bool saysNothing(const Question& question, const WaitFacts& facts, std::int64_t seen) {
-    return facts.license && facts.device &&
-           decideWait(*facts.license, facts.device, changeOf(question, seen)).outcome == Outcome::retry;
+    return facts.license && facts.device && lookForNews(question, facts, seen).outcome == Outcome::retry;
 }
 
 Reply wait(const Api& api, Worker& worker, const Call& call) {

@@ -47,9 +47,10 @@ HttpResponse generate(const Api& api, Worker& worker, const Call& call) {
         if (!wish.totalBots || *wish.totalBots < 0 || *wish.totalBots > maxBotsLimit)
             return invalidField("total_bots", "null, or 0 to 1000000");
     }
-    wish.note = textOf(object, "note").value_or("");
-    if (wish.note.size() > 200 || printableFrom(wish.note, 200) != wish.note)
+    const auto note = textOf(object, "note");
+    if (object.contains("note") && (!note || note->size() > 200 || printableFrom(*note, 200) != *note))
         return invalidField("note", "at most 200 bytes of printable text");
+    wish.note = note.value_or("");
     const auto made = mintLicense(worker.store, api.secrets, wish, now);
     if (!made) return problemOf(made.error());
     auto answer = describeLicense(made->row);
@@ -142,8 +143,10 @@ Rights rightsOf(const Api& api, Worker& worker, const Call& call) {
     rights.type = row.type;
     rights.valid = inForce(row, call.request.now);
     if (rights.valid) {
-        rights.features = expandFeatures(builtinCatalogue(), row.features, row.bots());
+        grantDemo(rights, api.demo);  // as a daemon does: a license takes nothing away
+        rights.features.insert(rights.features.end(), row.features.begin(), row.features.end());
         rights.maxBots = row.bots();
+        rights.features = expandFeatures(builtinCatalogue(), std::move(rights.features), rights.maxBots);
         return rights;
     }
     rights.reason =

@@ -155,11 +155,12 @@ void addShow(CLI::App& group, Cli& cli) {
             answer.json = describeRow(*row);
             std::string features;
             for (const auto& name : row->features) features += (features.empty() ? "" : ", ") + name;
-            answer.text = "License " + row->id.value + (row->note.empty() ? "" : "  # " + row->note) + "\n" +
-                          field("type", row->type + " (plan " + row->plan + ")") +
-                          field("bots", botWords(row->maxBots)) + field("features", features) +
-                          field("ends", endWords(*row)) + field("status", std::string(toString(row->status))) +
-                          field("created", toRfc3339(row->createdAt));
+            answer.text =
+                "License " + row->id.value + (row->note.empty() ? "" : "  # " + row->note) + "\n" +
+                field("type", row->type + " (plan " + row->plan + ")") + field("bots", botWords(row->maxBots)) +
+                field("bots in all", row->totalBots ? std::to_string(*row->totalBots) : "-") +
+                field("features", features) + field("ends", endWords(*row)) +
+                field("status", std::string(toString(row->status))) + field("created", toRfc3339(row->createdAt));
             if (options->key) {
                 const auto secrets = cli.licenseSecrets();
                 if (!secrets) return secrets.error();

@@ -12,6 +12,19 @@ std::string botsOf(const boost::json::object& row) {
     return bots == "-1" ? "unlimited" : bots;
 }
 
+// What is leased to a device that is gone counts on until its time is over.
+std::string botsInAll(const boost::json::object& row) {
+    const auto total = word(row, "total_bots");
+    const auto* devices = row.if_contains("devices");
+    if (total == "-" || devices == nullptr || !devices->is_array()) return total;
+    std::int64_t leased = 0;
+    for (const auto& each : devices->get_array()) {
+        const auto* block = each.is_object() ? each.get_object().if_contains("bots_leased") : nullptr;
+        if (block != nullptr && block->is_int64()) leased += block->get_int64();
+    }
+    return total + ", " + std::to_string(leased) + " of them leased to devices";
+}
+
 Answer describe(boost::json::object row) {
     Answer answer;
     std::string features;
@@ -22,7 +35,7 @@ Answer describe(boost::json::object row) {
                   (row.contains("license_key") ? field("key", word(row, "license_key")) : std::string()) +
                   field("type", word(row, "license_type") + " (plan " + word(row, "plan") + ")") +
                   field("status", word(row, "status")) + field("account", word(row, "user_id")) +
-                  field("bots", botsOf(row)) + field("features", features) +
+                  field("bots", botsOf(row)) + field("bots in all", botsInAll(row)) + field("features", features) +
                   field("devices", word(row, "devices_held") + " of " + word(row, "device_limit")) +
                   field("ends", word(row, "expires_at")) + field("note", word(row, "note"));
     if (const auto* devices = row.if_contains("devices"); devices != nullptr && devices->is_array())

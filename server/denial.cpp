@@ -8,6 +8,8 @@ std::string_view toString(DenialReason reason) {
     switch (reason) {
         case DenialReason::usage:
             return "usage";
+        case DenialReason::noAddress:
+            return "no-address";
         case DenialReason::noAuthority:
             return "no-authority";
         case DenialReason::alreadyFounded:

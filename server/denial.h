@@ -11,6 +11,7 @@ namespace entitle {
 
 enum class DenialReason : std::uint8_t {
     usage,           // the command itself is wrong
+    noAddress,       // the address cannot be listened on
     noAuthority,     // nothing was founded in that directory
     alreadyFounded,  // something stands where an authority should be founded
     unsafeFile,      // a file or directory has the wrong owner, mode or kind, or is too large

@@ -7,7 +7,7 @@ namespace entitle {
 namespace code = exchange_code;
 
 ExchangeDecision decideWait(const LicenseRow& license, const std::optional<DeviceRow>& device,
-                            std::optional<Instant> changedAt) {
+                            std::optional<Instant> changedAt, bool heardAll) {
     const auto say = [](Outcome outcome, std::string_view word, SignedEnd ended) {
         ExchangeDecision out;
         out.outcome = outcome;
@@ -15,6 +15,8 @@ ExchangeDecision decideWait(const LicenseRow& license, const std::optional<Devic
         out.ended = ended;
         return out;
     };
+    // Who was told waits for what comes after it: an account that is settled is not to stand idle for that.
+    if (license.status != LicenseStatus::active && heardAll) return say(Outcome::retry, code::noNews, SignedEnd::none);
     if (license.status == LicenseStatus::revoked) return say(Outcome::denied, code::licenseRevoked, SignedEnd::revoked);
     if (license.status == LicenseStatus::suspended)
         return say(Outcome::denied, code::licenseSuspended, SignedEnd::suspended);

@@ -131,7 +131,7 @@ Granted<void> serve(const ServeWish& wish, const Environment& environment, const
     const Sweeper sweeper(authority->database(), config->retention, clock.now,
                           [](const std::string& words) { logMessage(LogLevel::warning, words); });
     auto started = HttpServer::start(config->http, service.routes(), hooksOf(service, *config), clock, metrics);
-    if (!started) return Denial{DenialReason::usage, started.error().message};
+    if (!started) return Denial{DenialReason::noAddress, started.error().message};
     server = std::move(*started);
 
     const char* scheme = config->http.tls ? "https://" : "http://";

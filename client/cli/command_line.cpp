@@ -19,7 +19,7 @@ constexpr const char* exitStatuses = R"(Exit status:
   2  the command line is wrong
   3  the daemon could not be asked: not running, not permitted, or not trusted
   4  a file or the terminal could not be read or written
-  5  activate, refresh: the authority cannot be reached; the daemon goes on asking by itself
+  5  activate, refresh: the authority cannot be reached, or lets this machine wait; the daemon goes on asking by itself
   run: the command's own, or 128 + the signal that ended it; 126 not runnable, 127 not found
 
 Environment: ENTITLED_SOCKET, ENTITLED_ADMIN_SOCKET, ENTITLED_ALLOW_DEVELOPMENT=1, NO_COLOR.

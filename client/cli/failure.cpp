@@ -9,7 +9,9 @@ std::string adviceFor(Unavailable why, bool admin) {
             return {};
         case Unavailable::notRunning:
         case Unavailable::disconnected:
-            return "Start it (systemctl start entitled), or name its socket by --socket or ENTITLED_SOCKET.";
+            return admin ? "Start it (systemctl start entitled), or name its admin socket by --admin-socket or "
+                           "ENTITLED_ADMIN_SOCKET."
+                         : "Start it (systemctl start entitled), or name its socket by --socket or ENTITLED_SOCKET.";
         case Unavailable::permissionDenied:
             return admin ? "Run it with sudo, or join the group entitle-admin and log in again."
                          : "Ask the administrator to let your user or group use the daemon's socket.";
@@ -20,7 +22,8 @@ std::string adviceFor(Unavailable why, bool admin) {
         case Unavailable::unresponsive:
             return "Look at its log (journalctl -u entitled); if it hangs, restart it: slots survive that.";
         case Unavailable::badAddress:
-            return "Give an absolute path by --socket or ENTITLED_SOCKET.";
+            return admin ? "Give an absolute path by --admin-socket or ENTITLED_ADMIN_SOCKET."
+                         : "Give an absolute path by --socket or ENTITLED_SOCKET.";
         case Unavailable::protocol:
             return "Check that --socket names the daemon's query socket, --admin-socket its admin socket, and that the "
                    "daemon is as new as entitlectl.";

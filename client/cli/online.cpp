@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t maxKeyFile = 256;
 
-// Says on a terminal why it takes so long.
+// Says why it takes so long: to a person each time, to a script once.
 class Progress final : public wire::ContactProgress::Server {
   public:
     explicit Progress(const Terminal& terminal) : terminal_(terminal) {}
@@ -24,14 +24,17 @@ class Progress final : public wire::ContactProgress::Server {
     kj::Promise<void> tried(TriedContext context) override {
         const auto attempt = context.getParams().getAttempt();
         const auto next = fromWire(attempt.getNextAttempt());
-        if (terminal_.interactive())
+        if (terminal_.interactive() || (!said_ && !terminal_.json()))
             terminal_.note("no answer yet: " + escaped(view(attempt.getMessage())) +
-                           (next ? " Next attempt " + relative(*next, clockNow()) + "." : ""));
+                           (next ? " Next attempt " + relative(*next, clockNow()) + "." : "") +
+                           (said_ ? "" : " Ctrl-C leaves it to the daemon, which goes on asking."));
+        said_ = true;
         return kj::READY_NOW;
     }
 
   private:
     const Terminal& terminal_;
+    bool said_ = false;
 };
 
 int report(const Terminal& terminal, wire::ContactOutcome::Reader outcome, const char* done) {
@@ -40,9 +43,11 @@ int report(const Terminal& terminal, wire::ContactOutcome::Reader outcome, const
         throw Failure(exitDenied, std::string(view(refusal.getCode())), escaped(view(refusal.getMessage())));
     }
     if (outcome.isPending()) {
-        throw Failure(exitPending, "pending",
-                      "The authority cannot be reached: " + escaped(view(outcome.getPending().getMessage())),
-                      "The daemon goes on asking by itself; see entitlectl status.");
+        const auto pending = outcome.getPending();
+        throw Failure(
+            exitPending, "pending",
+            (pending.getAnswered() ? "" : "The authority cannot be reached: ") + escaped(view(pending.getMessage())),
+            "The daemon goes on asking by itself; see entitlectl status.");
     }
     if (!outcome.isStatus())
         throw Failure(exitDenied, "other", "The daemon's answer is not understood.",

@@ -47,6 +47,14 @@ Allowed<tcp::endpoint> parseEndpoint(const std::string& text) {
     return tcp::endpoint(address, port);
 }
 
+std::string whatNow(const error_code& error) {
+    if (error == asio::error::address_in_use)
+        return ". Another program listens there (ss -ltnp shows which): stop it, or name another address";
+    if (error == asio::error::access_denied) return ". Ports below 1024 are the system's: name another one";
+    if (error == boost::system::errc::address_not_available) return ". This machine has no such address, or not yet";
+    return "";
+}
+
 IpAddress addressOf(const asio::ip::address& address) {
     const auto text = address.is_v6() ? asio::ip::address_v6(address.to_v6().to_bytes()).to_string()  // no scope
                                       : address.to_string();
@@ -96,7 +104,7 @@ class Server final : public HttpServer {
             if (!error && at.address().is_v6()) acceptor->set_option(asio::ip::v6_only(true), error);
             if (!error) acceptor->bind(at, error);
             if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
-            if (error) return HttpRefusal{"cannot listen on " + text + ": " + error.message()};
+            if (error) return HttpRefusal{"cannot listen on " + text + ": " + error.message() + whatNow(error)};
             acceptors_.push_back(std::move(acceptor));
         }
         for (const auto& acceptor : acceptors_) asio::co_spawn(*io_, accept(acceptor), fellOver());

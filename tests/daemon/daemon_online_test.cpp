@@ -426,6 +426,24 @@ TEST_F(OnlineTest, SignedRetryIsAContactAndComesBackLater) {
     EXPECT_LE(storedAttempts()[0].nextAttempt, clock.now_.wall + 720s);
 }
 
+// It was silent for 200 s, and then the daemon was said to hang.
+TEST_F(OnlineTest, WhoeverActivatesHearsAtOnceThatAnAdministratorMustApprove) {
+    ASSERT_EQ(activateRefusal(key_), "");
+    settle(Operation::activate, Outcome::retry, [](ExchangeAnswer& answer) {
+        answer.code = "approval_waits";
+        answer.message = "An administrator must approve it; this machine goes on asking.";
+        answer.after = 600s;
+    });
+    ASSERT_EQ(watcher.ends.size(), 1u);
+    EXPECT_EQ(watcher.ends[0].outcome, ContactEnd::Outcome::pending);
+    EXPECT_EQ(watcher.ends[0].news.message, "An administrator must approve it; this machine goes on asking.");
+    EXPECT_EQ(storedAttempts().size(), 1u) << "it goes on asking";
+    // A busy authority is waited for.
+    ASSERT_EQ(activateRefusal(key_), "");
+    settle(Operation::activate, Outcome::retry, [](ExchangeAnswer& answer) { answer.after = 5s; });
+    EXPECT_EQ(watcher.ends.size(), 1u);
+}
+
 // --- the signed no ---------------------------------------------------------------------------------------------------
 
 TEST_F(OnlineTest, RevokedLicenseWindsHeldBotsDown) {
@@ -596,6 +614,28 @@ TEST_F(OnlineTest, NewsThatNoDocumentComesOfAreAskedAfterLessAndLess) {
     settle(Operation::wait, Outcome::granted);
     grant(Operation::renew);
     EXPECT_EQ(authority.open(Operation::wait).size(), 1u) << "once it came through, at once again";
+}
+
+// An account was settled, and its machines stood still for a quarter of an hour more.
+TEST_F(OnlineTest, WhoWasToldOfASuspensionWaitsForWhatComesAfterIt) {
+    activated();
+    const auto suspend = [](ExchangeAnswer& answer) {
+        answer.code = "license_suspended";
+        answer.ended = SignedEnd::suspended;
+    };
+    settle(Operation::wait, Outcome::denied, suspend);
+    EXPECT_EQ(daemon->status().standing, Standing::suspended);
+    wakeAfter(15s);
+    EXPECT_EQ(authority.open(Operation::wait).size(), 1u);
+    // An authority that only repeats itself is not asked in a circle.
+    settle(Operation::wait, Outcome::denied, suspend);
+    wakeAfter(15s);
+    EXPECT_TRUE(authority.open(Operation::wait).empty());
+    wakeAfter(15min);
+    EXPECT_EQ(authority.open(Operation::wait).size(), 1u);
+    settle(Operation::wait, Outcome::granted);
+    grant(Operation::renew);
+    EXPECT_EQ(daemon->status().standing, Standing::active);
 }
 
 TEST_F(OnlineTest, PushedRevocationIsInForceAtOnceAndObserversAreTold) {

@@ -503,13 +503,17 @@ TEST_F(DeviceExchange, WaitingTellsWhatChangedAndDecidesNothing) {
     Device device;
     ask(device, Operation::activate, opaque('a'));
     const std::optional<DeviceRow> row = at(1);
-    EXPECT_EQ(decideWait(license, row, std::nullopt).outcome, Outcome::retry);
-    EXPECT_EQ(decideWait(license, row, now + Seconds{1}).outcome, Outcome::granted);
-    EXPECT_EQ(decideWait(license, row, now - Seconds{1}).outcome, Outcome::retry);
-    EXPECT_EQ(decideWait(license, std::nullopt, std::nullopt).ended, SignedEnd::none);
-    EXPECT_EQ(decideWait(license, std::nullopt, std::nullopt).outcome, Outcome::granted);
+    EXPECT_EQ(decideWait(license, row, std::nullopt, false).outcome, Outcome::retry);
+    EXPECT_EQ(decideWait(license, row, now + Seconds{1}, false).outcome, Outcome::granted);
+    EXPECT_EQ(decideWait(license, row, now - Seconds{1}, true).outcome, Outcome::retry);
+    EXPECT_EQ(decideWait(license, std::nullopt, std::nullopt, false).ended, SignedEnd::none);
+    EXPECT_EQ(decideWait(license, std::nullopt, std::nullopt, false).outcome, Outcome::granted);
     license.status = LicenseStatus::revoked;
-    EXPECT_EQ(decideWait(license, row, std::nullopt).ended, SignedEnd::revoked);
+    EXPECT_EQ(decideWait(license, row, std::nullopt, false).ended, SignedEnd::revoked);
+    EXPECT_EQ(decideWait(license, row, std::nullopt, true).outcome, Outcome::retry) << "it was told";
+    license.status = LicenseStatus::suspended;
+    EXPECT_EQ(decideWait(license, row, std::nullopt, false).ended, SignedEnd::suspended);
+    EXPECT_EQ(decideWait(license, row, now + Seconds{1}, true).outcome, Outcome::retry) << "it was told";
 }
 
 TEST_F(DeviceExchange, DeclaredNamesAreDevicesOfTheirOwn) {

@@ -174,6 +174,7 @@ TEST_F(ServerApi, TheSeedsFourRoutesWorkInARow) {
     EXPECT_EQ(json(valid).at("max_bots"), 100);
     const auto features = json(ask("GET", "/api/licensing/features", "", token));
     EXPECT_EQ(features.at("features").at("live_trading").at("enabled"), true);
+    EXPECT_EQ(features.at("features").at("basic_trading").at("enabled"), true) << "demo has it, and a daemon allows it";
     EXPECT_EQ(features.at("features").at("dedicated_support").at("enabled"), false);
     EXPECT_EQ(
         ask("POST", "/api/licensing/activate", R"({"license_key":")" + key + R"(","machine_id":"machine-2"})").code,
@@ -197,6 +198,9 @@ TEST_F(ServerApi, BadWishesAreToldApart) {
     EXPECT_EQ(ask422(R"("2027-12-31")"), 201);
     EXPECT_EQ(generate(admin, "acc_nobody").code, "unknown-account");
     EXPECT_EQ(generate(admin, account, "gold").code, "invalid-field");
+    const auto noted = R"({"user_id":")" + account + R"(","license_type":"pro","expires_at":null,"note":)";
+    EXPECT_EQ(ask("POST", "/api/licensing/generate", noted + R"("a\u0000b"})", admin).code, "invalid-field");
+    EXPECT_EQ(ask("POST", "/api/licensing/generate", noted + "5}", admin).code, "invalid-field");
     EXPECT_EQ(generate(admin, account, "trial").status, 201);
     EXPECT_EQ(generate(admin, account, "trial").code, "trial-used");
     EXPECT_EQ(ask("POST", "/v1/accounts", "[1").code, "bad-json");
@@ -271,6 +275,42 @@ TEST_F(ServerApi, ADeviceActivatesRenewsHearsOfItsRevocationAndItsRightsEnd) {
     EXPECT_EQ(exchange(device, Operation::renew).answer.ended, SignedEnd::revoked);
     EXPECT_EQ(ask("POST", "/v1/admin/licenses/" + device.license.value + "/reinstate", "", admin).code,
               "license-revoked");
+}
+
+TEST_F(ServerApi, WhoWasToldOfASuspensionHearsAtOnceThatItIsOver) {
+    const auto admin = adminToken();
+    const auto made = generate(admin, user("a@example.com"));
+    Device device;
+    exchange(device, Operation::activate, text(made, "license_key"));
+    const auto path = "/v1/admin/licenses/" + device.license.value;
+    now += day;
+    ASSERT_EQ(ask("POST", path + "/suspend", "", admin).status, 200);
+    const std::string first = freshNonce(), second = freshNonce(), route(routeOf(Operation::wait));
+    const auto told = read(device, Operation::wait, first, ask("POST", route, device.request(Operation::wait, first)));
+    EXPECT_EQ(told.answer.ended, SignedEnd::suspended);
+
+    now += day;
+    auto reply = call("POST", route, device.request(Operation::wait, second));
+    auto* waiting = std::get_if<Waiting>(&reply);
+    ASSERT_NE(waiting, nullptr) << "it was told, and waits";
+    EXPECT_FALSE(waiting->wake.fired());
+    ASSERT_EQ(ask("POST", path + "/reinstate", "", admin).status, 200);
+    EXPECT_TRUE(waiting->wake.fired());
+    const auto heard = read(device, Operation::wait, second, waiting->answer(*worker, true, now));
+    EXPECT_EQ(heard.answer.outcome, Outcome::granted) << "renew now";
+    EXPECT_EQ(exchange(device, Operation::renew).answer.outcome, Outcome::granted);
+
+    // And that it is over for good.
+    ASSERT_EQ(ask("POST", path + "/suspend", "", admin).status, 200);
+    const std::string third = freshNonce();
+    EXPECT_EQ(
+        read(device, Operation::wait, third, ask("POST", route, device.request(Operation::wait, third))).answer.ended,
+        SignedEnd::suspended);
+    ASSERT_EQ(ask("POST", path + "/revoke", "", admin).status, 200);
+    const std::string last = freshNonce();
+    EXPECT_EQ(
+        read(device, Operation::wait, last, ask("POST", route, device.request(Operation::wait, last))).answer.ended,
+        SignedEnd::revoked);
 }
 
 TEST_F(ServerApi, AnActivationThatArrivesAgainLaterAccusesNobody) {

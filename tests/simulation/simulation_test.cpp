@@ -59,7 +59,7 @@ TEST(Simulation, NoHistoryBreaksAPromise) {
     if (one || campaign) return;
     EXPECT_GT(days, 350) << "a simulation in which little happens proves little";
     EXPECT_GT(sum.granted, 80u);
-    EXPECT_GT(sum.noes, 10u);
+    EXPECT_GT(sum.noes, 3u);  // each is told once: who heard it waits for what comes after
 }
 
 TEST(Simulation, OneSeedIsOneHistory) {
