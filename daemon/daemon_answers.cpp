@@ -232,12 +232,14 @@ void Daemon::pushed(const Attempt& asked, const OpenedReply& opened, const Now& 
         case Outcome::denied: {
             pause(waitAfterNo);
             const auto known = record_.state.ended;
+            const auto epoch =
+                std::max(record_.state.revocationEpoch, opened.revocations ? opened.revocations->epoch : 0);
             if (answer.ended != SignedEnd::none) {
                 happen(LicenseEnded{asked.license, answer.ended, answer.time}, now);
                 announce();
             }
             // Who was told is kept waiting by the authority until something else is to be said.
-            if (record_.state.ended != known) pause(Seconds{0});
+            if (record_.state.ended != known || waiting_.epoch != epoch) pause(Seconds{0});
             return;
         }
         case Outcome::retry:

@@ -232,6 +232,7 @@ void Daemon::keepWaiting(const Now& now) {
     waiting_.attempt.rid = freshNonce();
     waiting_.attempt.token = state.token;
     waiting_.sentAt = now.boottime;
+    waiting_.epoch = state.revocationEpoch;
     waiting_.againAt.reset();
     ask(waiting_.attempt, now);
     if (!correspondence_.underWay(waiting_.attempt.rid)) waiting_.againAt = now.boottime + waitAfterFault;

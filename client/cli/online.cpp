@@ -24,8 +24,10 @@ class Progress final : public wire::ContactProgress::Server {
     kj::Promise<void> tried(TriedContext context) override {
         const auto attempt = context.getParams().getAttempt();
         const auto next = fromWire(attempt.getNextAttempt());
+        std::string why = escaped(view(attempt.getMessage()));
+        if (!why.ends_with('.')) why += '.';
         if (terminal_.interactive() || (!said_ && !terminal_.json()))
-            terminal_.note("no answer yet: " + escaped(view(attempt.getMessage())) +
+            terminal_.note("no answer yet: " + why +
                            (next ? " Next attempt " + relative(*next, clockNow()) + "." : "") +
                            (said_ ? "" : " Ctrl-C leaves it to the daemon, which goes on asking."));
         said_ = true;

@@ -638,6 +638,29 @@ TEST_F(OnlineTest, WhoWasToldOfASuspensionWaitsForWhatComesAfterIt) {
     EXPECT_EQ(daemon->status().standing, Standing::active);
 }
 
+// The renewal was told first; the question that waited since before it is no question that the authority keeps.
+TEST_F(OnlineTest, WhoHeardOfASuspensionByARenewalWaitsForWhatComesAfterItToo) {
+    activated();
+    const auto suspend = [](ExchangeAnswer& answer) {
+        answer.code = "license_suspended";
+        answer.ended = SignedEnd::suspended;
+    };
+    ASSERT_TRUE(daemon->refresh(0, watcher));
+    list = RevocationList{issuer.authority_,
+                          5,
+                          clock.now_.wall,
+                          {{{"lic_0123456789abcdef"}, RevocationKind::suspended, clock.now_.wall}}};
+    settle(Operation::renew, Outcome::denied, suspend);
+    EXPECT_EQ(daemon->status().standing, Standing::suspended);
+    EXPECT_EQ(read(asked(Operation::wait), Operation::wait).revocationEpoch, 0u);
+    settle(Operation::wait, Outcome::denied, suspend);
+    wakeAfter(15s);
+    EXPECT_EQ(read(asked(Operation::wait), Operation::wait).revocationEpoch, 5u);
+    settle(Operation::wait, Outcome::denied, suspend);
+    wakeAfter(15s);
+    EXPECT_TRUE(authority.open(Operation::wait).empty()) << "not in a circle";
+}
+
 TEST_F(OnlineTest, PushedRevocationIsInForceAtOnceAndObserversAreTold) {
     activated();
     CountingWatcher observer;
