@@ -276,7 +276,7 @@ class Daemon {
     struct Waiting {
         Attempt attempt;
         std::chrono::nanoseconds sentAt{};
-        std::uint64_t epoch = 0;  // of the revocations that were known when it was sent
+        std::uint64_t epoch = 0;                          // of the revocations that were known when it was sent
         std::optional<std::chrono::nanoseconds> againAt;  // boottime
         std::uint32_t failures = 0;
         std::uint32_t fruitless = 0;  // news in a row that no new document came of
