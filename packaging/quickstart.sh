@@ -93,6 +93,7 @@ expect() { grep -qE -- "$1" <<<"$output" || wrong "the output has no match for: 
 # wait_for FILE PATTERN WHAT [TIMES]: until so many lines of FILE match. The log is followed, not polled.
 wait_for() {
   local found
+  : >>"$1"  # the program behind it may not have come to open it yet
   found=$(timeout 15 tail -n +1 -f "$1" 2>/dev/null | grep -E -m"${4:-1}" -- "$2" | wc -l)
   [ "$found" -eq "${4:-1}" ] || wrong "$3 did not happen within 15 s"
 }
