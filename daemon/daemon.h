@@ -205,7 +205,7 @@ class Daemon {
     void unanswered(const Attempt&, const ContactFailure&, const Now&);
     void answered(const Attempt&, const OpenedReply&, const Now&);
     void pushed(const Attempt&, const OpenedReply&, const Now&);
-    void tellFollowers(std::string_view rid, const ContactNews&);
+    void putOffFollowers(std::string_view rid, const std::string& why, bool answered);  // of a question that waits
     void endFollowers(std::string_view rid, const ContactEnd&);
     void endOrphans();  // those whose question was withdrawn
     void askAgain(const Now&);

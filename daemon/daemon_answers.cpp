@@ -98,14 +98,7 @@ void Daemon::unanswered(const Attempt& asked, const ContactFailure& failure, con
     Step done = stepped(Unreachable{asked.rid, failure.retryAfter, randombytes_random()}, now);
     const Deed deed{"unreachable", json({{"operation", toString(asked.operation)}, {"why", toString(failure.fault)}})};
     (void)perform(std::move(done), record_, deed, Origin::happened, now);
-    const Attempt* attempt = findAttempt(record_.state, asked.rid);
-    if (!attempt) return;
-    const ContactNews tried{attempt->sent, failure.message, attempt->nextAttempt, false};
-    if (attempt->waitingUntil) {
-        tellFollowers(asked.rid, tried);
-    } else {
-        endFollowers(asked.rid, {ContactEnd::Outcome::pending, {}, tried});
-    }
+    putOffFollowers(asked.rid, failure.message, false);
 }
 
 void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now& now) {
@@ -179,16 +172,8 @@ void Daemon::answered(const Attempt& asked, const OpenedReply& opened, const Now
         lastFault_ = ContactFault::notAuthority;
         return endFollowers(asked.rid, refusedEnd(toString(refusal), explain(refusal)));
     }
-    if (const auto* put = std::get_if<Unreachable>(&event)) {
-        const Attempt* attempt = findAttempt(record_.state, put->rid);
-        if (!attempt) return;
-        const ContactNews tried{attempt->sent, messageOf(answer, "The authority asks for patience."),
-                                attempt->nextAttempt, true};
-        // Nobody waits for an administrator, or for an hour of patience.
-        if (attempt->waitingUntil && attempt->nextAttempt <= *attempt->waitingUntil)
-            return tellFollowers(asked.rid, tried);
-        return endFollowers(asked.rid, {ContactEnd::Outcome::pending, {}, tried});
-    }
+    if (std::holds_alternative<Unreachable>(event))
+        return putOffFollowers(asked.rid, messageOf(answer, "The authority asks for patience."), true);
     if (granted) {
         storedLicenseProblem_.clear();
         waiting_.failures = waiting_.fruitless = 0;

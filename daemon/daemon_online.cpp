@@ -244,9 +244,13 @@ void Daemon::unfollow(ContactWatcher& watcher) {
     std::erase_if(followers_, [&](const auto& follower) { return follower.second == &watcher; });
 }
 
-void Daemon::tellFollowers(std::string_view rid, const ContactNews& news) {
+void Daemon::putOffFollowers(std::string_view rid, const std::string& why, bool answered) {
+    const Attempt* attempt = findAttempt(record_.state, rid);
+    if (!attempt) return;
+    const ContactNews tried{attempt->sent, why, attempt->nextAttempt, answered};
+    if (!worthWaiting(*attempt)) return endFollowers(rid, {ContactEnd::Outcome::pending, {}, tried});
     for (const auto& [of, watcher] : std::vector(followers_))
-        if (of == rid) watcher->contactNews(news);
+        if (of == rid) watcher->contactNews(tried);
 }
 
 void Daemon::endFollowers(std::string_view rid, const ContactEnd& end) {

@@ -92,6 +92,10 @@ std::string_view toString(RevocationKind kind) {
     throw std::invalid_argument("a kind of revocation outside of its enumeration");
 }
 
+bool worthWaiting(const Attempt& attempt) {
+    return attempt.waitingUntil && attempt.nextAttempt <= plus(*attempt.waitingUntil, userWaitingMost);
+}
+
 Seconds retryDelay(RetryPolicy policy, std::uint32_t failures, std::uint32_t jitter) {
     if (policy == RetryPolicy::userWaiting) return doubled(Seconds{1}, failures, userWaitingMost);
     return spread(doubled(backgroundFirst, failures, backgroundMost), 20, jitter);

@@ -62,6 +62,10 @@ Seconds retryAfterDelay(Seconds asked, std::uint32_t jitter);
 // A question is not sent again within this time, unless it was reported Unreachable: longer than any transport takes.
 inline constexpr Seconds answerLimit{150};
 
+// Whether who waits for it should go on: its next attempt comes within their patience, or is the one more try after it.
+// Nobody waits for an administrator, or for an hour that an authority asks for.
+bool worthWaiting(const Attempt&);
+
 // How long to wait after `failures` (1 …) in a row. `jitter` is uniform over its range, from outside: 0 is −20 %, the
 // largest +20 %. Without effect while a person waits.
 Seconds retryDelay(RetryPolicy, std::uint32_t failures, std::uint32_t jitter);

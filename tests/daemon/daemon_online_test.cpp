@@ -437,11 +437,18 @@ TEST_F(OnlineTest, WhoeverActivatesHearsAtOnceThatAnAdministratorMustApprove) {
     ASSERT_EQ(watcher.ends.size(), 1u);
     EXPECT_EQ(watcher.ends[0].outcome, ContactEnd::Outcome::pending);
     EXPECT_EQ(watcher.ends[0].news.message, "An administrator must approve it; this machine goes on asking.");
+    EXPECT_TRUE(watcher.ends[0].news.answered);
     EXPECT_EQ(storedAttempts().size(), 1u) << "it goes on asking";
     // A busy authority is waited for.
     ASSERT_EQ(activateRefusal(key_), "");
     settle(Operation::activate, Outcome::retry, [](ExchangeAnswer& answer) { answer.after = 5s; });
     EXPECT_EQ(watcher.ends.size(), 1u);
+    // Not for an hour, whoever asks for it.
+    while (authority.open(Operation::activate).empty()) wakeWhenDue();
+    fail(Operation::activate, ContactFault::busy, 1h);
+    ASSERT_EQ(watcher.ends.size(), 2u);
+    EXPECT_EQ(watcher.ends[1].outcome, ContactEnd::Outcome::pending);
+    EXPECT_FALSE(watcher.ends[1].news.answered);
 }
 
 // --- the signed no ---------------------------------------------------------------------------------------------------

@@ -74,6 +74,9 @@ TEST_F(OnlineCli, EachEndHasItsExitCode) {
     const auto refused = machine.ctl({"activate", gone.key, "--json"});
     EXPECT_EQ(refused.status, 1) << refused.both();
     EXPECT_THAT(refused.out, HasSubstr("license_revoked"));
+    const auto nowhere = machine.ctl({"--admin-socket", machine.directory() + "/nowhere", "refresh"});
+    EXPECT_EQ(nowhere.status, 3);
+    EXPECT_THAT(nowhere.err, HasSubstr("ENTITLED_ADMIN_SOCKET"));
     // Nobody to ask.
     const auto license = server.license();
     ASSERT_EQ(machine.stopDaemon(), 0);
@@ -139,6 +142,33 @@ TEST_F(OnlineCli, WhoWaitsIsToldWhy) {
     settled(license);
 }
 
+TEST_F(OnlineCli, AScriptIsToldOnceWhyItWaits) {
+    const auto license = server.license();
+    server.stop();
+    auto typed = machine.startCtl({"activate", license.key});
+    ASSERT_TRUE(eventually([&] { return is(status(), "activating") && failures() >= 3; }));
+    server.start();
+    EXPECT_EQ(typed.wait(), 0);
+    const auto told = machine.read(machine.directory() + "/ctl.log");
+    const auto at = told.find("no answer yet");
+    ASSERT_NE(at, std::string::npos) << told;
+    EXPECT_EQ(told.find("no answer yet", at + 1), std::string::npos) << told;
+    EXPECT_THAT(told, HasSubstr("Ctrl-C leaves it to the daemon"));
+}
+
+// The authority answers at once, and the answer is that somebody else has to decide.
+TEST_F(OnlineCli, WhereAnAdministratorMustApproveItIsSaidAtOnce) {
+    const auto license = server.license();
+    activate(license);
+    EXPECT_EQ(machine.stopDaemon(), 0);
+    machine.changeHardware('b');
+    machine.start();
+    const auto asked = machine.ctl({"refresh"});
+    EXPECT_EQ(asked.status, 5) << asked.both();
+    EXPECT_THAT(asked.err, HasSubstr("administrator must approve"));
+    EXPECT_THAT(asked.err, Not(HasSubstr("cannot be reached")));
+}
+
 TEST_F(OnlineCli, StatusTellsOfTheAuthorityOverARestart) {
     const auto license = server.license();
     activate(license);
@@ -199,6 +229,7 @@ TEST_F(OnlineCli, AnUpdateFileBringsTheDecisionsToAMachineThatIsNotAsked) {
     const auto old = machine.ctl({"import", file, "--json"});
     EXPECT_EQ(old.status, 1) << old.both();
     EXPECT_THAT(old.out, HasSubstr("rollback"));
+    EXPECT_THAT(old.out, HasSubstr("an older list of revocations"));
     EXPECT_EQ(standing(), "active");
     // One letter of it is too.
     auto forged = suspended;
@@ -206,6 +237,12 @@ TEST_F(OnlineCli, AnUpdateFileBringsTheDecisionsToAMachineThatIsNotAsked) {
     machine.write(file, forged);
     EXPECT_EQ(machine.ctl({"import", file}).status, 1);
     EXPECT_EQ(standing(), "active");
+    // Newer keys with the decisions that are known: what they say is said again.
+    ASSERT_EQ(server.command({"keys", "rotate", "--roots", server.rootsAway()}).status, 0);
+    ASSERT_EQ(server.command({"update-file", "--out", file}).status, 0);
+    const auto rotated = machine.ctl({"import", file});
+    EXPECT_THAT(rotated.out, HasSubstr("Key set 2 is stored"));
+    EXPECT_THAT(rotated.out, HasSubstr("Of this machine's license they say: reinstated"));
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ Serving::Serving(std::string directory, const std::string& more) : directory_(st
     const auto founded = command(founding);
     if (founded.status != 0) throw std::runtime_error("no authority: " + founded.both());
     // What signs key sets is not where documents are signed.
-    std::filesystem::rename(directory_ + "/roots", directory_ + "/offline");
+    std::filesystem::rename(directory_ + "/roots", rootsAway());
     Process admin({ENTITLE_SERVER, "--dir", this->directory(), "admin", "create", "admin@example.com"}, {},
                   directory_ + "/admin.log", directory_ + "/password");
     if (admin.wait() != 0) throw std::runtime_error("no administrator");

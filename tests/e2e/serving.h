@@ -26,6 +26,7 @@ class Serving {
     void stop();  // SIGTERM, and waits
     std::uint16_t port() const { return port_; }
     std::string rootsFile() const { return directory_ + "/authority/roots.pub"; }
+    std::string rootsAway() const { return directory_ + "/offline"; }  // the secret ones
     std::string directory() const { return directory_ + "/authority"; }
     // With TLS: its own requests are not made then.
     void configure(const std::string& toml) const;

@@ -154,8 +154,10 @@ TEST_F(AdminCli, LicensesAreGeneratedShownChangedAndRevoked) {
 TEST_F(AdminCli, DevicesAreListedAndReleased) {
     serve();
     logIn();
-    const auto made = answer({"license", "generate", "--account", "ada@example.com", "--type", "pro"});
+    const auto made = answer({"license", "generate", "--account", "ada@example.com", "--type", "pro", "--device-limit",
+                              "2", "--total-bots", "60"});
     const auto id = text(made, "license_id");
+    EXPECT_THAT(run({"license", "show", id}).out, HasSubstr("60, 0 of them leased"));
     activate(text(made, "license_key"));
     const auto devices = answer({"device", "list", id}).at("devices").as_array();
     ASSERT_EQ(devices.size(), 1u);
@@ -167,6 +169,9 @@ TEST_F(AdminCli, DevicesAreListedAndReleased) {
     EXPECT_THAT(run({"attempts", "--limit", "1"}).out, HasSubstr(id));
     EXPECT_FALSE(text(answer({"device", "release", id, "1"}), "released_at").empty());
     EXPECT_EQ(text(answer({"device", "release", id, "1"}, 1), "error"), "unknown-device");
+    // A daemon leases its block of the total; a name that was declared has none.
+    EXPECT_EQ(server->ask(TestDevice(), Operation::activate, freshNonce(), text(made, "license_key"))->status, 200);
+    EXPECT_THAT(run({"license", "show", id}).out, HasSubstr("60, 30 of them leased"));
 }
 
 TEST_F(AdminCli, ApprovalsAreListedAndDecidedOnce) {
