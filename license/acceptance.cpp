@@ -36,6 +36,19 @@ Refusal refusalOf(const State& state, const License& license, Instant wall) {
     return Refusal::none;
 }
 
+Refusal refusalOfAnswer(const State& state, const Attempt& attempt, const LicenseGranted& answer, Instant wall) {
+    const License& license = answer.license;
+    const bool brings = attempt.operation != Operation::deactivate;
+    const bool meant = attempt.operation == Operation::activate || attempt.license == license.id;
+    if (!brings || !meant) return Refusal::otherLicense;
+    if (state.current == license) return Refusal::none;
+    const Refusal refusal = refusalOf(state, license, wall);
+    if (refusal != Refusal::none) return refusal;
+    // Of the license in force also one that is over is taken: that may be what it says. Another must be worth it.
+    if (!isCurrent(state, license.id) && isOver(license, wall)) return Refusal::alreadyOver;
+    return answer.match == Match::different ? Refusal::wrongDevice : Refusal::none;
+}
+
 bool isOver(const License& license, Instant wall) {
     State alone;
     alone.current = license;

@@ -12,6 +12,8 @@ bool isCurrent(const State&, const LicenseId&);  // of the license in force
 
 // What every new document must satisfy, however it came.
 Refusal refusalOf(const State&, const License&, Instant wall);
+// What a document must satisfy that answers a question.
+Refusal refusalOfAnswer(const State&, const Attempt&, const LicenseGranted&, Instant wall);
 // Nothing of it would be in force any more.
 bool isOver(const License&, Instant wall);
 

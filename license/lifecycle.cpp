@@ -143,7 +143,7 @@ class Transition {
         Attempt* attempt = attemptOf(state_, event.rid);
         if (attempt == nullptr) return Refusal::unknownAttempt;
         const License& license = event.license;
-        const Refusal refusal = refusalOfAnswer(*attempt, event);
+        const Refusal refusal = refusalOfAnswer(state_, *attempt, event, wall_);
         if (refusal != Refusal::none) {
             // The token that came with it must not be lost: the same question is asked again, and answered anew.
             putOff(*attempt, {event.rid, std::nullopt, std::numeric_limits<std::uint32_t>::max() / 2}, wall_);
@@ -250,19 +250,6 @@ class Transition {
     }
 
   private:
-    Refusal refusalOfAnswer(const Attempt& attempt, const LicenseGranted& event) const {
-        const License& license = event.license;
-        const bool brings = attempt.operation != Operation::deactivate;
-        const bool meant = attempt.operation == Operation::activate || attempt.license == license.id;
-        if (!brings || !meant) return Refusal::otherLicense;
-        if (state_.current == license) return Refusal::none;
-        const Refusal refusal = refusalOf(state_, license, wall_);
-        if (refusal != Refusal::none) return refusal;
-        // Of the license in force also one that is over is taken: that may be what it says. Another must be worth it.
-        if (!isCurrent(state_, license.id) && isOver(license, wall_)) return Refusal::alreadyOver;
-        return event.match == Match::different ? Refusal::wrongDevice : Refusal::none;
-    }
-
     void call(Attempt& attempt) {
         send(attempt, wall_);
         calls_.push_back(attempt.rid);
